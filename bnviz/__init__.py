@@ -1,0 +1,46 @@
+"""See internal covariate shift and what batch normalization does to a network while it trains.
+
+A configuration unfolds into snapshots; figures draw them; the page pulls more. Names are imported when they are first
+used, so `import bnviz` costs nothing until a network is trained.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+    from bnviz.experiment.history import History
+    from bnviz.experiment.presets import PRESETS
+    from bnviz.experiment.snapshot import Snapshot
+    from bnviz.training.comparison import Comparison
+    from bnviz.training.unfold import unfold
+
+__version__ = "0.1.0"
+_HOMES = {
+    "ConfigError": "bnviz.experiment.config",
+    "ExperimentConfig": "bnviz.experiment.config",
+    "Intervention": "bnviz.experiment.config",
+    "History": "bnviz.experiment.history",
+    "PRESETS": "bnviz.experiment.presets",
+    "Snapshot": "bnviz.experiment.snapshot",
+    "Comparison": "bnviz.training.comparison",
+    "unfold": "bnviz.training.unfold",
+}
+__all__ = [
+    "PRESETS",
+    "Comparison",
+    "ConfigError",
+    "ExperimentConfig",
+    "History",
+    "Intervention",
+    "Snapshot",
+    "unfold",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'bnviz' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,236 @@
+"""One network's whole experiment as one frozen, validated value.
+
+Two equal configurations unfold into equal histories, so a link, a recording, a cache entry, a test
+and a lesson are all the same thing: a configuration.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, Self, TypeVar, get_args
+
+Dataset = Literal["digits", "breast_cancer", "wine", "moons", "circles", "spirals", "xor", "clusters"]
+Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "linear"]
+Normalization = Literal["none", "batch", "layer", "group", "noisy_batch"]
+Position = Literal["before", "after"]
+Init = Literal["he", "xavier", "lecun", "pytorch", "normal"]
+Optimizer = Literal["sgd", "adam"]
+
+DATASETS: tuple[str, ...] = get_args(Dataset)
+REAL_SIZES = {"digits": 1797, "breast_cancer": 569, "wine": 178}
+GENERATED_SIZE = 1000
+TEST_SHARE = 0.25
+PLANAR_DATASETS = ("moons", "circles", "spirals", "xor", "clusters")
+NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
+BATCH_NORMALIZATIONS = ("batch", "noisy_batch")
+MAX_INTERVENTIONS = 64
+MAX_STEP = 10_000_000
+_T = TypeVar("_T")
+
+
+class ConfigError(ValueError):
+    """A configuration's field has a value that is not allowed; `field` names it, the text says what is."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intervention:
+    """One knob turned just before the update number `step` + 1, that is on the parameters after `step` updates.
+
+    Exactly one of `normalization` and `learning_rate` is given. `step=None` means "at the next step";
+    `unfold` fills it in when the intervention is sent.
+    """
+
+    step: int | None = None
+    normalization: Normalization | None = None
+    learning_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.normalization is None) == (self.learning_rate is None):
+            raise ConfigError(
+                "interventions", "an intervention turns exactly one knob: give normalization or learning_rate"
+            )
+        if self.step is not None:
+            object.__setattr__(self, "step", _whole("interventions.step", self.step, 0, MAX_STEP, ""))
+        if self.normalization is not None:
+            _one_of("interventions.normalization", self.normalization, NORMALIZATIONS)
+        if self.learning_rate is not None:
+            rate = _real("interventions.learning_rate", self.learning_rate, 1e-8, 1e4, "")
+            object.__setattr__(self, "learning_rate", rate)
+
+    @property
+    def knob(self) -> str:
+        """The name of the configuration's field that this intervention turns."""
+        return "normalization" if self.normalization is not None else "learning_rate"
+
+
+def _one_of(name: str, value: Any, allowed: Sequence[str], why: str = "") -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise ConfigError(name, f"{name} must be one of {', '.join(allowed)}{why}; got {value!r:.80}")
+    return value
+
+
+def _whole(name: str, value: Any, low: int, high: int, why: str) -> int:
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole and isinstance(value, float) and value.is_integer():
+        value, is_whole = int(value), True
+    if not is_whole:
+        raise ConfigError(name, f"{name} must be a whole number from {low} to {high}; got {value!r:.80}")
+    if not low <= value <= high:
+        raise ConfigError(name, f"{name} must be from {low} to {high}{why}; got {value!r:.80}")
+    return int(value)
+
+
+def _real(name: str, value: Any, low: float, high: float, why: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ConfigError(name, f"{name} must be a number from {low:g} to {high:g}; got {value!r:.80}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not (math.isfinite(number) and low <= number <= high):
+        raise ConfigError(name, f"{name} must be from {low:g} to {high:g}{why}; got {number!r:.80}")
+    return number
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigError(name, f"{name} must be true or false; got {value!r:.80}")
+    return value
+
+
+def _choice(default: str, allowed: Sequence[str], doc: str) -> Any:
+    check = lambda name, value: _one_of(name, value, allowed)  # noqa: E731
+    return _spec(default, check, doc, choices=tuple(allowed))
+
+
+def _int(default: int, low: int, high: int, doc: str, why: str = "") -> Any:
+    return _spec(default, lambda name, value: _whole(name, value, low, high, why), doc, low=low, high=high)
+
+
+def _float(default: float, low: float, high: float, doc: str, why: str = "") -> Any:
+    return _spec(default, lambda name, value: _real(name, value, low, high, why), doc, low=low, high=high)
+
+
+def _bool(default: bool, doc: str) -> Any:
+    return _spec(default, _flag, doc)
+
+
+def _spec(default: _T, check: Callable[[str, Any], Any], doc: str, **limits: Any) -> _T:
+    metadata = {"check": check, "doc": doc, **limits}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExperimentConfig:
+    """One network's whole experiment; invalid values raise `ConfigError` at once.
+
+    Every field's metadata holds `doc` (what it means), `choices` or `low` and `high`: forms, links and
+    the command line are made from this table.
+    """
+
+    dataset: Dataset = _choice("digits", DATASETS, "the data to classify")
+    samples: int = _int(
+        0, 0, 4000, "number of samples; 0 means all of a real data set and 1000 of a generated one",
+    )  # fmt: skip
+    noise: float = _float(
+        0.0, 0.0, 2.0, "generated data: noise of the generator; real data: deviation added to the standardised inputs"
+    )
+    data_seed: int = _int(0, 0, 2**31 - 1, "seed of the data's generation and of its train/test split")
+    hidden_layers: int = _int(3, 1, 30, "number of hidden layers", ": deeper networks are too slow to watch live")
+    width: int = _int(
+        100, 2, 512, "units in each hidden layer", ": one unit can't be normalised over a layer, more are too slow"
+    )
+    activation: Activation = _choice("relu", get_args(Activation), "the nonlinearity of the hidden layers")
+    normalization: Normalization = _choice("none", NORMALIZATIONS, "what normalises each hidden layer")
+    norm_position: Position = _choice("before", get_args(Position), "normalise before or after the activation")
+    norm_momentum: float = _float(
+        0.1, 0.0, 1.0, "weight of the newest batch in the running statistics (PyTorch's convention; Keras writes 1 - m)"
+    )
+    norm_eps: float = _float(
+        1e-5, 1e-12, 1.0, "added to the variance before the square root", ": 0 would divide by 0 for a constant channel"
+    )
+    norm_affine: bool = _bool(True, "learn a scale gamma and a shift beta after normalising")
+    norm_groups: int = _int(4, 1, 512, "number of channel groups of group normalization; must divide width")
+    init: Init = _choice("he", get_args(Init), "the rule that draws the initial weights; biases start at 0")
+    init_std: float = _float(
+        0.1, 1e-6, 10.0, "standard deviation of the initial weights where init is normal", ": 0 would leave units equal"
+    )
+    optimizer: Optimizer = _choice("sgd", get_args(Optimizer), "the rule that updates the parameters")
+    momentum: float = _float(0.0, 0.0, 0.999, "momentum of sgd; adam has its own", ": 1 and more never forgets")
+    learning_rate: float = _float(0.1, 1e-8, 1e4, "the step size of the optimizer")
+    weight_decay: float = _float(0.0, 0.0, 1.0, "the L2 penalty's weight, on all parameters")
+    dropout: float = _float(0.0, 0.0, 0.95, "share of hidden activations dropped in training", ": 1 would drop all")
+    batch_size: int = _int(64, 2, 1024, "samples in a training batch", ": one sample has no batch variance")
+    seed: int = _int(0, 0, 2**31 - 1, "seed of initial weights, batch order, dropout and noise")
+    interventions: tuple[Intervention, ...] = ()
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            if "check" in item.metadata:
+                value = item.metadata["check"](item.name, getattr(self, item.name))
+                object.__setattr__(self, item.name, value)
+        object.__setattr__(self, "interventions", _ordered(self.interventions))
+        if 0 < self.samples < 40:
+            raise ConfigError("samples", f"samples must be 0 (the data set's own size) or from 40; got {self.samples}")
+        if self.batch_size > self.training_samples:
+            raise ConfigError(
+                "batch_size",
+                f"batch_size must be at most {self.training_samples}, the training split of {self.dataset} "
+                f"with samples={self.samples}: batches are drawn without replacement; got {self.batch_size}",
+            )
+        normalizations = {self.normalization} | {i.normalization for i in self.interventions}
+        if "group" in normalizations and self.width % self.norm_groups:
+            raise ConfigError(
+                "norm_groups",
+                f"norm_groups must divide width ({self.width}) so that every group has as many channels; "
+                f"got {self.norm_groups}",
+            )
+
+    @property
+    def total_samples(self) -> int:
+        """How many samples the data set has after `samples` is applied."""
+        size = REAL_SIZES.get(self.dataset)
+        if size is None:
+            return self.samples or GENERATED_SIZE
+        return min(self.samples or size, size)
+
+    @property
+    def training_samples(self) -> int:
+        """How many of them the training split holds (the rest, a quarter rounded up, is the test split)."""
+        return self.total_samples - math.ceil(TEST_SHARE * self.total_samples)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed; raises `ConfigError` for unknown names and bad values."""
+        for name in changes:
+            if name not in FIELD_NAMES:
+                raise ConfigError(name, f"unknown field {name!r:.80}; the fields are {', '.join(FIELD_NAMES)}")
+        return replace(self, **changes)
+
+    def with_intervention(self, intervention: Intervention) -> Self:
+        """Return a copy with the intervention recorded; what was planned for the same knob from then on is dropped."""
+        step = intervention.step if intervention.step is not None else 0
+        kept = (i for i in self.interventions if i.knob != intervention.knob or (i.step or 0) < step)
+        return self.replace(interventions=(*kept, intervention))
+
+
+def _ordered(interventions: Any) -> tuple[Intervention, ...]:
+    items = tuple(interventions) if isinstance(interventions, tuple | list) else None
+    if items is None or not all(isinstance(item, Intervention) for item in items):
+        raise ConfigError("interventions", "interventions must be a tuple of Intervention")
+    if len(items) > MAX_INTERVENTIONS:
+        raise ConfigError(
+            "interventions", f"at most {MAX_INTERVENTIONS} interventions are kept in a configuration; got {len(items)}"
+        )
+    if any(item.step is None for item in items):
+        raise ConfigError("interventions", "an intervention in a configuration needs its step; got None")
+    by_key = {(item.step or 0, item.knob): item for item in items}
+    return tuple(by_key[key] for key in sorted(by_key))
+
+
+FIELD_NAMES: tuple[str, ...] = tuple(item.name for item in fields(ExperimentConfig))

@@ -1,0 +1,121 @@
+"""Plain-language verdicts on a comparison, each drawn from measured numbers and naming the one it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+import numpy as np
+
+from bnviz.experiment.history import History
+
+Kind = Literal[
+    "waiting", "diverged", "stuck", "training", "trained", "saturated", "dead", "vanishing", "exploding",
+    "no_difference", "difference",
+]  # fmt: skip
+
+LEARNT = 0.9  # test accuracy of a network that is called trained
+STUCK_AFTER = 100  # steps before "stuck at chance" may be said
+NEAR_CHANCE = 1.25  # accuracy up to this times chance is "at chance"
+MOSTLY = 0.5  # share of saturated values or dead units that is worth a word
+STEEP = 10.0  # gradient ratio first to last hidden layer that is called vanishing or exploding
+SAME = 0.02  # accuracies closer than this are no real difference
+JUDGED_AFTER = 50  # steps before two arms are compared
+RECENT = 5  # snapshots whose median is judged, so that one noisy batch decides nothing
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One sentence on one arm (`arm` is its index) or on all (`arm` is None), and the number it rests on."""
+
+    arm: int | None
+    kind: Kind
+    text: str
+    number: str
+
+
+def verdicts(histories: Sequence[History], chance: float) -> list[Verdict]:
+    """Return what the newest snapshots bear out, and nothing else; `chance` is the most frequent class's share."""
+    found = [verdict for arm, history in enumerate(histories) for verdict in _of_arm(arm, history, chance)]
+    return [*_across(histories), *found]
+
+
+def _of_arm(arm: int, history: History, chance: float) -> list[Verdict]:
+    if len(history) == 0:
+        return [Verdict(arm, "waiting", "not started", "step 0")]
+    if history.diverged is not None:
+        broken = history.diverged
+        number = f"first non-finite value in the {broken.where}"
+        return [Verdict(arm, "diverged", f"diverged at step {broken.step}", number)]
+    return [_progress(arm, history, chance), *_signals(arm, history)]
+
+
+def _progress(arm: int, history: History, chance: float) -> Verdict:
+    step, accuracy = int(history["step"][-1]), _recent(history, "test_accuracy")
+    number = f"test accuracy {accuracy:.1%}"
+    if accuracy >= LEARNT:
+        reached = int(history["step"][np.argmax(history["test_accuracy"] >= LEARNT)])
+        return Verdict(arm, "trained", f"reached {LEARNT:.0%} at about step {reached}", number)
+    if accuracy <= NEAR_CHANCE * chance:
+        if step >= STUCK_AFTER:
+            return Verdict(arm, "stuck", "stuck at chance", f"{number}, chance {chance:.1%} (step {step})")
+        return Verdict(arm, "waiting", "still at chance", f"{number}, chance {chance:.1%} (step {step})")
+    return Verdict(arm, "training", "training", number)
+
+
+def _signals(arm: int, history: History) -> list[Verdict]:
+    found = []
+    for name, word in (("saturated", "saturated"), ("dead", "dead")):
+        shares = np.median(history[name][-RECENT:], axis=0)
+        if np.isfinite(shares).all() and shares.max() >= MOSTLY:
+            layer, what = int(shares.argmax()), "of its values" if name == "saturated" else "of its units"
+            text = f"layer {layer + 1} is {'saturated' if name == 'saturated' else 'dying'}"
+            found.append(Verdict(arm, word, text, f"{shares[layer]:.0%} {what}"))  # type: ignore[arg-type]
+    return [*found, *_gradients(arm, history)]
+
+
+def _gradients(arm: int, history: History) -> list[Verdict]:
+    """The gradient at the first hidden layer against the last one's: what depth does to the signal on its way back."""
+    gradients = np.median(history["gradient_z"][-RECENT:], axis=0)[:-1]
+    first, last = float(gradients[0]), float(gradients[-1])
+    if len(gradients) < 3 or not (np.isfinite(first) and np.isfinite(last)):
+        return []
+    if last > 0 and first <= last / STEEP:
+        times = f"{last / first:,.0f} times smaller" if first > 0 else "exactly 0"
+        return [Verdict(arm, "vanishing", "gradients vanish towards the input", f"{times} in layer 1 than in the last")]
+    if first > 0 and first >= last * STEEP:
+        times = f"{first / last:,.0f} times larger" if last > 0 else "0 in the last layer"
+        return [Verdict(arm, "exploding", "gradients grow towards the input", f"{times} in layer 1 than in the last")]
+    return []
+
+
+def _across(histories: Sequence[History]) -> list[Verdict]:
+    started = [history for history in histories if len(history)]
+    if len(histories) < 2 or len(started) < len(histories) or any(h.diverged for h in histories):
+        return []
+    if min(int(history["step"][-1]) for history in histories) < JUDGED_AFTER:
+        return []
+    ends = [_recent(history, "test_accuracy") for history in histories]
+    gap = max(ends) - min(ends)
+    number = f"test accuracies {', '.join(f'{end:.1%}' for end in ends)}"
+    if gap < SAME:
+        past = max(_average_gap(histories), 0.0)
+        if past < SAME:
+            return [Verdict(None, "no_difference", "no real difference so far", number)]
+        return [Verdict(None, "difference", "level now, not on the way", f"{number}; average gap {past:.1%}")]
+    return [Verdict(None, "difference", f"{gap * 100:.1f} points apart", number)]
+
+
+def _average_gap(histories: Sequence[History]) -> float:
+    """The mean over training of the gap between the best and the worst arm, on the steps that all have."""
+    shared = reduce(np.intersect1d, [history["step"] for history in histories])
+    gaps = np.ptp([history["test_accuracy"][np.isin(history["step"], shared)] for history in histories], axis=0)
+    if len(shared) < 2:
+        return float(gaps.max(initial=0.0))
+    return float(np.trapezoid(gaps, shared.astype(float)) / (shared[-1] - shared[0]))
+
+
+def _recent(history: History, name: str) -> float:
+    return float(np.median(history[name][-RECENT:]))

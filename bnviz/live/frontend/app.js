@@ -1,0 +1,209 @@
+// What the parts of a stage share: the store, the shown step, the commands, and the charts to draw.
+
+import { Board } from "./board.js";
+import { Tip } from "./canvas.js";
+import { el, setText } from "./dom.js";
+import { Frames } from "./frames.js";
+import { listenToKeys } from "./keyboard.js";
+import { LineChart, loadPlotly } from "./lines.js";
+import { Player } from "./player.js";
+import { Reporter } from "./report.js";
+import { Link } from "./socket.js";
+import { Switches, label, ownNorm } from "./switches.js";
+import { readTheme } from "./theme.js";
+import { Verdicts } from "./verdicts.js";
+
+export class App {
+  constructor(root, assets, component) {
+    Object.assign(this, { root, assets, layer: 0, point: 0, charts: null, shown: 0, following: true, focusedArm: 0, state: {}, store: null, meta: null, known: false });
+    this.stats = window.bnvizStats = { updates: 0, bytes: 0, frames: 0, drawMs: 0, lineDraws: 0, lineMs: 0, lastStep: 0, shown: 0, playing: false, generation: null, sockets: 0, connected: false };
+    this.tip = new Tip(root);
+    this.player = new Player(this);
+    this.switches = new Switches(this);
+    this.verdicts = new Verdicts();
+    this.board = new Board(this);
+    this.reporter = new Reporter(this);
+    this.message = el("div", { class: "bnviz-message", role: "alert", "data-bnviz": "message", hidden: true });
+    root.append(this.message, this.player.node, this.switches.node, el("div", { class: "bnviz-bar" }, this.verdicts.node, this.board.toolbar), this.board.grid);
+    this.theme = readTheme(root);
+    this.stopKeys = listenToKeys(root, this);
+    this.frames = new Frames(this);
+    loadPlotly(new URL("plotly.min.js", assets).href).then(() => this.redrawAll(), (error) => this.say(error.message));
+    this.reporter.component = component;
+  }
+
+  /** New data from the page: token, view, theme. Never rebuilds what stands. */
+  update(component) {
+    const { data } = component;
+    this.reporter.component = component;
+    this.theme = readTheme(this.root);
+    if (!data) return;
+    this.reporter.incoming(data);
+    if (data.token !== this.token) this.connect(data);
+    this.redrawAll();
+  }
+
+  connect(data) {
+    this.link?.close();
+    this.token = data.token;
+    this.known = false;
+    this.firstUntil = data.view?.until ?? null;
+    const base = new URL(data.assets && this.assets.pathname.endsWith(`/${data.assets}`) ? this.assets.pathname.slice(0, -data.assets.length) : "/", this.assets);
+    const url = new URL(data.socket, base);
+    url.protocol = url.protocol.replace("http", "ws");
+    url.searchParams.set("token", data.token);
+    this.stats.sockets += 1;
+    this.link = new Link(url.href, {
+      frame: (buffer) => this.frames.receive(buffer),
+      meta: (meta) => this.frames.inbox.push({ meta }),
+      error: (text) => this.say(text),
+      lost: () => this.lost(),
+      status: (status) => this.status(status),
+      ready: () => this.frames.schedule(),
+    });
+  }
+
+  /** The link's "pause at step", told to the server once. */
+  applyFirstUntil(header) {
+    if (this.firstUntil !== null && header.until === null) this.link.send({ op: "until", step: this.firstUntil });
+    this.firstUntil = null;
+  }
+
+  status(status) {
+    this.stats.connected = status === "open";
+    if (status === "open") this.say("");
+    if (status === "reconnecting") this.say("The connection to the app was lost; trying again …");
+    if (status === "replaced") this.say("This run is now shown in another window. Reload to take it back.");
+  }
+
+  lost() {
+    this.say("The app no longer knows this run; starting it again …");
+    this.reporter.component.setTriggerValue("lost", this.token);
+  }
+
+  say(text) {
+    this.message.hidden = !text;
+    setText(this.message, text);
+  }
+
+  // Commands
+
+  send(message) {
+    this.reporter.touched();
+    this.link?.send(message);
+    this.frames.schedule();
+  }
+
+  command(message) {
+    this.following = true;
+    this.send(message);
+  }
+
+  playPause() {
+    const playing = !this.state.playing;
+    if (playing) this.following = true;
+    this.state.playing = playing;
+    this.player.sync(this.state);
+    this.send({ op: playing ? "play" : "pause" });
+  }
+
+  toggle(arm) {
+    const state = this.state.arms?.[arm];
+    if (!state) return;
+    this.focusedArm = arm;
+    this.send({ op: "switch", arm, normalization: state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none" });
+  }
+
+  setUntil(step) {
+    this.state.until = step;
+    this.send({ op: "until", step });
+  }
+
+  setLayer(layer) {
+    this.layer = Math.max(0, layer);
+    // Any command wakes a waiting pull, so that the next one asks for this layer at once.
+    this.send({ op: "until", step: this.state.until ?? null });
+    this.redrawAll();
+  }
+
+  setPoint(point) {
+    this.point = point;
+    this.redrawAll();
+  }
+
+  setCharts(charts) {
+    this.charts = charts;
+    this.board.choose(charts);
+    this.reporter.touched();
+    this.redrawAll();
+  }
+
+  // Time
+
+  scrubTo(index) {
+    const history = this.store?.longest;
+    if (!history?.length) return;
+    const at = Math.min(Math.max(0, index), history.length - 1);
+    this.shown = history.steps[at];
+    this.following = at === history.length - 1;
+    this.moved();
+  }
+
+  scrubBy(distance) {
+    if (this.store) this.scrubTo(this.store.longest.index(this.shown) + distance);
+  }
+
+  follow() {
+    this.following = true;
+    this.shown = this.store?.lastStep ?? 0;
+    this.moved();
+  }
+
+  /** Another step is shown: canvases anew, Plotly's cursor moved. */
+  moved() {
+    this.frames.readoutsDue = true;
+    for (const { chart } of this.board.cards.values()) {
+      if (chart instanceof LineChart) chart.placeCursor();
+      else chart.dirty = true;
+    }
+    this.frames.schedule();
+  }
+
+  marks(arm) {
+    return (this.state.arms?.[arm]?.interventions ?? []).map((one) => ({ step: one.step, label: label(one, this.meta.arms[arm]) }));
+  }
+
+  scaleKey() {
+    return `${this.store.generation} ${this.layer} ${this.point}`;
+  }
+
+  invitation() {
+    return this.state.playing ? "training …" : "Press Play";
+  }
+
+  touch() {
+    for (const { chart } of this.board.cards.values()) chart.dirty = true;
+    this.frames.readoutsDue = true;
+  }
+
+  redrawAll() {
+    this.touch();
+    for (const { chart } of this.board.cards.values()) chart.drawn = 0;
+    this.frames.schedule();
+  }
+
+  redraw(chart, atOnce = false) {
+    chart.dirty = true;
+    if (atOnce) chart.drawn = 0;
+    this.frames.schedule();
+  }
+
+  dispose() {
+    this.frames.dispose();
+    this.stopKeys();
+    this.link?.close();
+    this.reporter.dispose();
+    this.board.dispose();
+    this.root.remove();
+  }
+}

@@ -1,0 +1,145 @@
+// The board of charts: toolbar (layer, values, which charts), cards, who is in sight, summaries for screen readers.
+
+import { CHARTS, DEFAULT_CHARTS, available } from "./charts.js";
+import { el, setText } from "./dom.js";
+import { helpButton, placeBeside } from "./help.js";
+
+/** With a decision surface to show, the three tall charts share the row evenly. */
+const SPANS_2D = { distribution: 4, layers: 4, picture: 4 };
+const POINTS = ["before norm", "after norm", "after activation"];
+
+export class Board {
+  constructor(app) {
+    this.app = app;
+    this.cards = new Map();
+    this.layer = el("select", { class: "bnviz-select", "data-bnviz": "layer", "aria-label": "Layer", on: { change: () => app.setLayer(Number(this.layer.value)) } });
+    this.point = el("select", { class: "bnviz-select", "data-bnviz": "point", "aria-label": "Values", on: { change: () => app.setPoint(Number(this.point.value)) } },
+      ...POINTS.map((text, index) => el("option", { value: String(index) }, text)));
+    this.menu = el("div", { class: "bnviz-menu", popover: "auto", role: "dialog", "aria-label": "Choose charts", "data-bnviz": "charts-list" });
+    const menuButton = el("button", { type: "button", class: "bnviz-button is-quiet", "data-bnviz": "charts-menu", "aria-haspopup": "dialog", on: { click: () => this.menu.togglePopover?.() } }, "Charts ▾");
+    this.menu.addEventListener("toggle", (event) => event.newState === "open" && placeBeside(this.menu, menuButton));
+    this.toolbar = el("div", { class: "bnviz-tools", role: "toolbar", "aria-label": "What the charts show" },
+      el("label", { class: "bnviz-field" }, "Layer", this.layer), el("label", { class: "bnviz-field" }, "Values", this.point), menuButton, this.menu);
+    this.grid = el("div", { class: "bnviz-grid" });
+    this.sight = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "80px" });
+  }
+
+  /** The charts of a generation: cards are kept, only what the meta forbids goes away. */
+  build(meta, chosen) {
+    const layers = Math.max(...meta.arms.map((arm) => arm.layers));
+    if (this.layer.options.length !== layers) this.layer.replaceChildren(...Array.from({ length: layers }, (_, layer) => el("option", { value: String(layer) }, `${layer + 1} of ${layers}`)));
+    this.kind = meta.points ? "points" : meta.images ? "images" : "none";
+    const wanted = available(meta);
+    const picture = this.cards.get("picture");
+    if (picture && picture.kind !== this.kind) this.remove("picture");
+    for (const [id, card] of this.cards) card.node.style.setProperty("--span", this.span(id));
+    this.menu.replaceChildren(el("h4", {}, "Charts"), ...wanted.map((id) => this.menuItem(id)), this.resetItem());
+    this.choose(chosen);
+  }
+
+  menuItem(id) {
+    const box = el("input", { type: "checkbox", "data-bnviz": `show-${id}`, on: { change: () => this.app.setCharts(this.ticked()) } });
+    box.dataset.chart = id;
+    return el("label", { class: "bnviz-menu-item" }, box, CHARTS[id].title);
+  }
+
+  resetItem() {
+    return el("button", { type: "button", class: "bnviz-link", "data-bnviz": "charts-default", on: { click: () => this.app.setCharts(null) } }, "the story on one screen");
+  }
+
+  ticked() {
+    return [...this.menu.querySelectorAll("input:checked")].map((box) => box.dataset.chart);
+  }
+
+  choose(chosen) {
+    const possible = available(this.app.meta);
+    const ids = (chosen ?? DEFAULT_CHARTS).filter((id) => possible.includes(id));
+    for (const id of [...this.cards.keys()]) if (!ids.includes(id)) this.remove(id);
+    for (const id of Object.keys(CHARTS)) if (ids.includes(id)) this.place(id);
+    for (const box of this.menu.querySelectorAll("input")) box.checked = ids.includes(box.dataset.chart);
+  }
+
+  /** Cards stand in the order of CHARTS; one that is there is not touched. */
+  place(id) {
+    if (this.cards.has(id)) return;
+    const card = this.card(id);
+    this.cards.set(id, card);
+    const order = Object.keys(CHARTS);
+    const next = [...this.grid.children].find((node) => order.indexOf(node.dataset.chart) > order.indexOf(id));
+    this.grid.insertBefore(card.node, next ?? null);
+    card.chart = CHARTS[id].make(card.body, this.app, id);
+    if (card.chart.options || card.chart.choices) card.tools.append(...this.chips(card.chart));
+    this.sight.observe(card.node);
+  }
+
+  card(id) {
+    const { title, tall, layered } = CHARTS[id];
+    const { button, popup } = helpButton(id, title, !["distribution", "layers", "picture", "units", "affine", "statistics", "gradient-depth"].includes(id));
+    const body = el("div", { class: "bnviz-body" });
+    const tools = el("span", { class: "bnviz-options" });
+    const summary = el("p", { class: "bnviz-hidden", id: `bnviz-summary-${id}`, "data-bnviz": `summary-${id}` });
+    const layer = layered ? el("span", { class: "bnviz-of" }) : null;
+    const node = el("figure", { class: `bnviz-card${tall ? " is-tall" : ""}`, style: `--span: ${this.span(id)}`, "data-bnviz": `chart-${id}`, "data-chart": id, role: "group", "aria-label": title, "aria-describedby": summary.id },
+      el("figcaption", {}, el("span", { class: "bnviz-title" }, title), layer, tools, button), body, summary, popup);
+    return { id, node, body, tools, summary, layer, kind: this.kind, seen: true, chart: null };
+  }
+
+  span(id) {
+    return (this.kind === "points" && SPANS_2D[id]) || CHARTS[id].span;
+  }
+
+  chips(chart) {
+    const draw = () => this.app.redraw(chart, true);
+    if (chart.choices) {
+      const { values } = chart.choices;
+      const chips = values.map((value) => el("button", { type: "button", class: "bnviz-toggle", "aria-pressed": String(value === chart.choices.chosen), on: { click: () => {
+        chart.choices.chosen = value;
+        chips.forEach((chip) => chip.setAttribute("aria-pressed", String(chip.textContent === value)));
+        draw();
+      } } }, value));
+      return chips;
+    }
+    return Object.entries(chart.options).map(([name, on]) => {
+      const chip = el("button", { type: "button", class: "bnviz-toggle", "aria-pressed": String(on), on: { click: () => {
+        chart.options[name] = !chart.options[name];
+        chip.setAttribute("aria-pressed", String(chart.options[name]));
+        draw();
+      } } }, name);
+      return chip;
+    });
+  }
+
+  seen(entries) {
+    for (const entry of entries) {
+      const card = this.cards.get(entry.target.dataset.chart);
+      if (!card) continue;
+      card.seen = entry.isIntersecting;
+      if (card.seen && card.chart?.dirty) this.app.redraw(card.chart);
+    }
+  }
+
+  remove(id) {
+    const card = this.cards.get(id);
+    this.sight.unobserve(card.node);
+    card.chart?.dispose();
+    card.node.remove();
+    this.cards.delete(id);
+  }
+
+  /** The selectors and the "layer n" in the captions. */
+  sync() {
+    const { app } = this;
+    if (this.layer.value !== String(app.layer)) this.layer.value = String(app.layer);
+    if (this.point.value !== String(app.point)) this.point.value = String(app.point);
+    for (const card of this.cards.values()) if (card.layer) setText(card.layer, `layer ${app.layer + 1}`);
+  }
+
+  summarize() {
+    for (const card of this.cards.values()) setText(card.summary, card.chart.summary?.() ?? "");
+  }
+
+  dispose() {
+    for (const id of [...this.cards.keys()]) this.remove(id);
+    this.sight.disconnect();
+  }
+}

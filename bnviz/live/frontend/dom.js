@@ -1,0 +1,46 @@
+// Small helpers that build and move elements. No state.
+
+/** Create an element: el("button", {class: "x", "data-bnviz": "play", on: {click}}, "text", child). */
+export function el(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
+    else if (name === "text") node.textContent = value;
+    else if (name in PROPERTIES) node[name] = value;
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+const PROPERTIES = { value: 1, checked: 1, disabled: 1, innerHTML: 1, hidden: 1 };
+
+/** Write text only when it differs: a text node is not touched sixty times a second for nothing. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function setAttribute(node, name, value) {
+  const text = String(value);
+  if (node.getAttribute(name) !== text) node.setAttribute(name, text);
+}
+
+/** A stroke sample in an arm's colour and dash, so that colour is never the only cue. */
+export function swatch(arm) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", "bnviz-swatch");
+  svg.setAttribute("viewBox", "0 0 30 8");
+  svg.setAttribute("aria-hidden", "true");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
+  const place = { x1: 1, x2: 29, y1: 4, y2: 4, "stroke-width": 3, "stroke-dasharray": DASHES[arm % 4].join(" ") };
+  for (const [name, value] of Object.entries(place)) line.setAttribute(name, value);
+  line.style.stroke = `var(--bnviz-arm-${arm % 4})`;
+  svg.append(line);
+  return svg;
+}
+
+/** Dash patterns of the arms on canvas and in swatches: dashed, solid, dotted, dash-dot. */
+export const DASHES = [[6, 3], [], [2, 3], [8, 3, 2, 3]];
+/** The same for Plotly. */
+export const PLOTLY_DASHES = ["dash", "solid", "dot", "dashdot"];

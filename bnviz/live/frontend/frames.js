@@ -1,0 +1,165 @@
+// The frame loop: take in what came, draw what is stale and seen, then ask for more. Back-pressure is the frame itself.
+
+import { decodeHeader, decodePayload } from "./decode.js";
+import { setText } from "./dom.js";
+import { LineChart } from "./lines.js";
+import { Store } from "./store.js";
+import { INVITATION } from "./verdicts.js";
+
+const LINES_EVERY = 500;
+const LINES_APART = 90;
+const SUMMARY_EVERY = 2000;
+
+export class Frames {
+  constructor(app) {
+    this.app = app;
+    this.inbox = [];
+    this.counted = 0;
+    this.clock = setInterval(() => this.tick(), 1000);
+    this.onVisible = () => this.schedule();
+    document.addEventListener("visibilitychange", this.onVisible);
+  }
+
+  receive(buffer) {
+    this.app.stats.updates += 1;
+    this.app.stats.bytes += buffer.byteLength;
+    this.inbox.push({ buffer });
+    this.schedule();
+  }
+
+  schedule() {
+    if (this.frame || this.disposed) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.app.stats.frames += 1;
+      const started = performance.now();
+      this.absorb();
+      this.paint(started);
+      this.app.stats.drawMs += performance.now() - started;
+      this.pull();
+      if (this.app.state.playing || this.pending) this.schedule();
+    });
+  }
+
+  pull() {
+    if (document.hidden || !this.app.link || this.inbox.length) return;
+    const { layer } = this.app;
+    const store = this.app.known ? this.app.store : null;
+    this.app.link.pull({ generation: store?.generation ?? -1, cursor: store?.cursor ?? -1, layer, layer_cursor: store?.detailCursor(layer) ?? -1 });
+  }
+
+  absorb() {
+    for (const { meta, buffer } of this.inbox.splice(0)) {
+      try {
+        if (meta) this.begin(meta);
+        else this.take(buffer);
+      } catch (error) {
+        this.app.say(`The page could not read the server's answer: ${error.message}`);
+      }
+    }
+  }
+
+  /** A new generation: a new store under the same elements. After a reconnect the old one goes on. */
+  begin(meta) {
+    const { app } = this;
+    const same = app.known && app.store?.generation === meta.generation;
+    app.meta = meta;
+    app.known = true;
+    if (same) return;
+    app.store = new Store(meta);
+    app.state = { ...app.state, arms: undefined, verdicts: [] };
+    Object.assign(app, { shown: 0, following: true });
+    app.layer = Math.min(app.layer, Math.max(...meta.arms.map((arm) => arm.layers)) - 1);
+    app.focusedArm = Math.min(app.focusedArm, meta.arms.length - 1);
+    app.switches.build(meta);
+    app.board.build(meta, app.charts);
+    app.stats.generation = meta.generation;
+    app.redrawAll();
+  }
+
+  take(buffer) {
+    const { app } = this;
+    const { header, offset } = decodeHeader(buffer);
+    if (!app.known || header.generation !== app.store.generation) return;
+    app.store.append(header, decodePayload(buffer, header, offset, app.meta));
+    const before = app.state;
+    app.state = { ...before, ...header, verdicts: header.verdicts ?? before.verdicts };
+    if (app.following) app.shown = app.store.lastStep;
+    this.paused ||= before.playing && !header.playing;
+    Object.assign(app.stats, { playing: header.playing, lastStep: app.store.lastStep });
+    app.reporter.observe();
+    app.applyFirstUntil(header);
+    this.syncControls();
+    const marks = (arms) => JSON.stringify(arms?.map((arm) => arm.interventions));
+    const news = header.arms.some((arm) => arm.count || arm.layer?.count);
+    if (news || this.paused || marks(before.arms) !== marks(header.arms)) app.touch();
+  }
+
+  syncControls() {
+    const { app } = this;
+    const fresh = app.store.lastStep === 0 && !app.state.playing;
+    app.player.sync(app.state);
+    app.switches.sync(app.state.arms);
+    app.verdicts.show(app.state.verdicts, app.meta.arms.map((arm) => arm.name), fresh ? INVITATION : app.state.finished || "");
+    app.root.classList.toggle("is-fresh", fresh);
+    this.readoutsDue = true;
+  }
+
+  /** Canvases that are in sight and stale, then at most one Plotly chart: the rest waits for its frame. */
+  paint(now) {
+    this.pending = false;
+    if (!this.app.store) return;
+    if (this.readoutsDue) this.readouts();
+    const due = [];
+    for (const { chart, seen } of this.app.board.cards.values()) {
+      if (!seen || !chart.dirty) continue;
+      if (chart instanceof LineChart) due.push(chart);
+      else chart.draw();
+    }
+    this.paintLines(due, now);
+    this.summaryDue = true;
+    if (this.paused || now - (this.summarized ?? -Infinity) > SUMMARY_EVERY) this.summarize(now);
+  }
+
+  summarize(now) {
+    Object.assign(this, { summarized: now, paused: false, summaryDue: false });
+    this.app.board.summarize();
+  }
+
+  paintLines(due, now) {
+    if (!window.Plotly || !due.length) return;
+    const oldest = due.reduce((first, chart) => (chart.drawn < first.drawn ? chart : first));
+    const patience = this.app.state.playing && oldest.drawn ? Math.max(LINES_EVERY, 14 * oldest.cost) : 0;
+    this.pending = !this.app.state.playing && due.length > 1;
+    if (now - oldest.drawn < patience || now - (this.lineDrawn ?? 0) < (this.app.state.playing ? LINES_APART : 0)) return;
+    const started = performance.now();
+    oldest.draw();
+    this.lineDrawn = started;
+    this.app.stats.lineDraws += 1;
+    this.app.stats.lineMs += performance.now() - started;
+  }
+
+  readouts() {
+    this.readoutsDue = false;
+    const history = this.app.store.longest;
+    this.app.player.show(history, history.index(this.app.shown), this.app.shown, this.app.following);
+    this.app.switches.show(this.app.store, this.app.shown);
+    this.app.board.sync();
+    this.app.stats.shown = this.app.shown;
+  }
+
+  tick() {
+    const rate = this.app.stats.updates - (this.counted ?? 0);
+    this.counted = this.app.stats.updates;
+    setText(this.app.player.updatesPerSecond, this.app.state.playing ? String(rate) : "0");
+    const now = performance.now();
+    if (this.summaryDue && this.app.store && now - this.summarized > SUMMARY_EVERY) this.summarize(now);
+  }
+
+  dispose() {
+    this.disposed = true;
+    cancelAnimationFrame(this.frame);
+    clearInterval(this.clock);
+    document.removeEventListener("visibilitychange", this.onVisible);
+  }
+}

@@ -1,0 +1,103 @@
+// The WebSocket to the server: one pull at a time, commands at once, reconnect with backoff.
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 8000;
+const SILENCE = 6000;
+/** Close code by which the server says that a newer page took this stage over. */
+export const REPLACED = 4001;
+
+export class Link {
+  /** `on`: {frame(buffer), meta(object), error(text), lost(), status(text)} */
+  constructor(url, on) {
+    this.url = url;
+    this.on = on;
+    this.queue = [];
+    this.waiting = false;
+    this.wait = FIRST_WAIT;
+    this.closed = false;
+    this.open();
+  }
+
+  get ready() {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  open() {
+    if (this.closed) return;
+    const socket = new WebSocket(this.url);
+    socket.binaryType = "arraybuffer";
+    this.socket = socket;
+    this.waiting = false;
+    socket.addEventListener("open", () => this.opened());
+    socket.addEventListener("message", (event) => socket === this.socket && this.receive(event.data));
+    socket.addEventListener("close", (event) => socket === this.socket && this.dropped(event.code));
+  }
+
+  opened() {
+    this.on.status("open");
+    for (const message of this.queue.splice(0)) this.socket.send(message);
+    this.on.ready();
+  }
+
+  receive(data) {
+    if (data instanceof ArrayBuffer) {
+      this.waiting = false;
+      this.wait = FIRST_WAIT;
+      clearTimeout(this.watchdog);
+      this.on.frame(data);
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type === "meta") this.on.meta(message);
+    else if (message.type === "error") this.on.error(message.message);
+    else if (message.type === "unknown_token") {
+      this.close();
+      this.on.lost();
+    }
+  }
+
+  dropped(code) {
+    clearTimeout(this.watchdog);
+    this.waiting = false;
+    if (this.closed) return;
+    if (code === REPLACED) {
+      this.on.status("replaced");
+      return;
+    }
+    this.on.status("reconnecting");
+    this.timer = setTimeout(() => this.open(), this.wait);
+    this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
+  }
+
+  /** Ask for everything newer; at most one question is open. */
+  pull(question) {
+    if (!this.ready || this.waiting) return;
+    this.waiting = true;
+    this.socket.send(JSON.stringify({ op: "pull", ...question }));
+    clearTimeout(this.watchdog);
+    this.watchdog = setTimeout(() => this.reopen(), SILENCE);
+  }
+
+  /** A command; held back while the socket is down. */
+  send(message) {
+    const text = JSON.stringify(message);
+    if (this.ready) this.socket.send(text);
+    else if (this.queue.length < 20) this.queue.push(text);
+  }
+
+  reopen() {
+    clearTimeout(this.watchdog);
+    clearTimeout(this.timer);
+    const old = this.socket;
+    this.socket = null;
+    old?.close();
+    this.open();
+  }
+
+  close() {
+    this.closed = true;
+    clearTimeout(this.timer);
+    clearTimeout(this.watchdog);
+    this.socket?.close();
+  }
+}

@@ -1,0 +1,41 @@
+"""The routes that the stage needs beside the pages."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib import import_module
+
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from bnviz.live.assets import PLOTLY, asset, content, digest
+from bnviz.live.registry import REGISTRY
+from bnviz.live.stream import endpoint
+
+SOCKET = "bnviz/live"
+
+
+def assets_path() -> str:
+    """The folder of the stage's files, relative to the app's address."""
+    return f"bnviz/assets/{digest()}/"
+
+
+def routes() -> list[BaseRoute]:
+    """Return the live stream's and the assets' routes."""
+    return [
+        WebSocketRoute(f"/{SOCKET}", endpoint(REGISTRY)),
+        Route("/bnviz/assets/{digest}/{name}", asset),
+    ]
+
+
+def warm_up(then: Callable[[], object]) -> threading.Thread:
+    """Import what training needs in the background, so that neither the first page nor the first Play waits for it."""
+
+    def load() -> None:
+        import_module("bnviz.training.comparison")
+        content(PLOTLY)
+        then()
+
+    thread = threading.Thread(target=load, name="bnviz-warm-up", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,197 @@
+"""The stage's WebSocket: commands in, packed history out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from bnviz.experiment.config import MAX_STEP, ConfigError, Intervention
+from bnviz.live.registry import Registry, Seat
+from bnviz.live.run import CommandError, LiveRun, Question
+
+MAX_MESSAGE = 2048
+MAX_STEPS_AT_ONCE = 100
+PATIENCE = 1.0
+REPLACED = 4001
+Message = Mapping[str, Any]
+
+
+def whole(message: Message, name: str, low: int, high: int) -> int:
+    """Return a message's whole number; raises `CommandError` with what is allowed."""
+    value = message.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise CommandError(f"{name} must be a whole number from {low} to {high}; got {value!r:.60}")
+    return value
+
+
+def real(message: Message, name: str, low: float, high: float) -> float:
+    """Return a message's finite number; raises `CommandError` with what is allowed."""
+    value = message.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise CommandError(f"{name} must be a number from {low:g} to {high:g}; got {value!r:.60}")
+    return float(value)
+
+
+def _speed(message: Message) -> Callable[[LiveRun], None]:
+    value = real(message, "steps_per_second", 0, 1e6)
+    return lambda run: run.set_speed(value)
+
+
+def _step(message: Message) -> Callable[[LiveRun], None]:
+    count = whole({"count": 1, **message}, "count", 1, MAX_STEPS_AT_ONCE)
+    return lambda run: run.advance(count)
+
+
+def _until(message: Message) -> Callable[[LiveRun], None]:
+    step = None if message.get("step") is None else whole(message, "step", 0, MAX_STEP)
+    return lambda run: run.stop_at(step)
+
+
+def _switch(message: Message) -> Callable[[LiveRun], None]:
+    arm = whole(message, "arm", 0, 3)
+    intervention = Intervention(normalization=message.get("normalization"))
+    return lambda run: run.turn(arm, intervention)
+
+
+def _learning_rate(message: Message) -> Callable[[LiveRun], None]:
+    arm, rate = whole(message, "arm", 0, 3), real(message, "value", 1e-8, 1e4)
+    return lambda run: run.turn(arm, Intervention(learning_rate=rate))
+
+
+COMMANDS: dict[str, Callable[[Message], Callable[[LiveRun], None]]] = {
+    "play": lambda _: LiveRun.play,
+    "pause": lambda _: LiveRun.pause,
+    "rewind": lambda _: LiveRun.rewind,
+    "reseed": lambda _: LiveRun.reseed,
+    "clear_interventions": lambda _: LiveRun.forget,
+    "step": _step,
+    "speed": _speed,
+    "until": _until,
+    "switch": _switch,
+    "learning_rate": _learning_rate,
+}
+
+
+def same_origin(websocket: WebSocket) -> bool:
+    """Whether the page that opens the socket came from this server; a client that is no browser sends no origin."""
+    origin = websocket.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+
+
+class Stream:
+    """One page's socket to its run."""
+
+    def __init__(self, websocket: WebSocket, registry: Registry, seat: Seat) -> None:
+        self.websocket, self.registry, self.seat = websocket, registry, seat
+        self._loop = asyncio.get_running_loop()
+        self._sending = asyncio.Lock()
+        self._asked = 0
+
+    async def serve(self) -> None:
+        """Take messages until the page leaves or another one takes its seat."""
+        older, self.seat.socket = self.seat.socket, self
+        if isinstance(older, Stream):
+            await older.hand_over()
+        self.registry.sit(self.seat, self)
+        try:
+            while self.seat.socket is self:
+                text = await self.websocket.receive_text()
+                try:
+                    self._take(text)
+                except (CommandError, ConfigError) as error:
+                    await self._send([json.dumps({"type": "error", "message": str(error)})])
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            self.registry.leave(self.seat, self)
+
+    async def hand_over(self) -> None:
+        """Close this socket because a newer page shows the run."""
+        with suppress(RuntimeError):  # it was closing already
+            await self.websocket.close(REPLACED)
+
+    def _take(self, text: str) -> None:
+        if len(text) > MAX_MESSAGE:
+            raise CommandError(f"a message has at most {MAX_MESSAGE} characters; got {len(text)}")
+        try:
+            message = json.loads(text)
+        except (ValueError, RecursionError):
+            raise CommandError("a message must be a JSON object") from None
+        if not isinstance(message, dict):
+            raise CommandError("a message must be a JSON object")
+        op = message.get("op")
+        if op == "pull":
+            self._pull(message)
+        elif isinstance(op, str) and op in COMMANDS:
+            self._order(COMMANDS[op](message))
+        else:
+            raise CommandError(f"op must be one of pull, {', '.join(COMMANDS)}; got {op!r:.60}")
+
+    def _order(self, command: Callable[[LiveRun], None]) -> None:
+        def obey(run: LiveRun) -> None:
+            try:
+                command(run)
+            except (CommandError, ConfigError) as error:
+                self._answer([json.dumps({"type": "error", "message": str(error)})])
+
+        self.registry.command(self.seat, obey)
+
+    def _pull(self, message: Message) -> None:
+        run = self.seat.run
+        self._asked += 1
+        asked = self._asked
+        run.ask(
+            Question(
+                generation=whole(message, "generation", -1, 2**53),
+                cursor=whole(message, "cursor", -1, 2**53),
+                layer=whole(message, "layer", 0, 1000),
+                layer_cursor=whole(message, "layer_cursor", -1, 2**53),
+                answer=self._answer,
+            )
+        )
+        self.registry.workers.wake(run)
+        self._loop.call_later(PATIENCE, self._insist, asked)
+
+    def _insist(self, asked: int) -> None:
+        """Have a question answered that has waited for its full time, even with nothing new."""
+        if asked == self._asked and self.seat.socket is self:
+            self.seat.run.impatient = True
+            self.registry.workers.wake(self.seat.run)
+
+    def _answer(self, messages: list[str | bytes]) -> None:
+        self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._send(messages)))
+
+    async def _send(self, messages: list[str | bytes]) -> None:
+        async with self._sending:
+            try:
+                for message in messages:
+                    if isinstance(message, str):
+                        await self.websocket.send_text(message)
+                    else:
+                        await self.websocket.send_bytes(message)
+            except (WebSocketDisconnect, RuntimeError):
+                return  # the page has gone; `serve` sees it too
+
+
+def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
+    """Return the WebSocket endpoint over a registry."""
+
+    async def live(websocket: WebSocket) -> None:
+        if not same_origin(websocket):
+            await websocket.close(1008)
+            return
+        await websocket.accept()
+        seat = registry.find(websocket.query_params.get("token", ""))
+        if seat is None:
+            await websocket.send_text('{"type":"unknown_token"}')
+            await websocket.close(1008)
+            return
+        await Stream(websocket, registry, seat).serve()
+
+    return live

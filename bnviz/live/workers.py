@@ -1,0 +1,83 @@
+"""A few worker threads that take the live runs in turn, in short slices: fair, and as many threads as cores."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import os
+import threading
+import time
+
+from bnviz.live.run import LiveRun
+
+LOG = logging.getLogger(__name__)
+
+
+class Workers:
+    """Gives each run that has something to do a turn, the one that waits longest first.
+
+    A run is in at most one worker's hands. `wake` may be called from any thread, any number of times.
+    """
+
+    def __init__(self, count: int | None = None) -> None:
+        self._count = count or max(1, os.cpu_count() or 1)
+        self._condition = threading.Condition()
+        self._due: list[tuple[float, int, LiveRun]] = []
+        self._planned: dict[LiveRun, float] = {}
+        self._busy: set[LiveRun] = set()
+        self._woken: set[LiveRun] = set()
+        self._order = itertools.count()
+        self._threads: list[threading.Thread] = []
+
+    def wake(self, run: LiveRun) -> None:
+        """Give the run a turn soon; starts the threads at the first call."""
+        with self._condition:
+            if not self._threads:
+                self._start()
+            if run in self._busy:
+                self._woken.add(run)
+            else:
+                self._plan(run, time.monotonic())
+
+    def _start(self) -> None:
+        for number in range(self._count):
+            thread = threading.Thread(target=self._serve, name=f"bnviz-live-{number}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _plan(self, run: LiveRun, due: float) -> None:
+        if due < self._planned.get(run, float("inf")):
+            self._planned[run] = due
+            heapq.heappush(self._due, (due, next(self._order), run))
+            self._condition.notify()
+
+    def _serve(self) -> None:
+        while True:
+            run = self._take()
+            due: float | None = None
+            try:
+                due = run.work()
+            except Exception:
+                LOG.exception("a live run failed")
+                run.fail()
+            with self._condition:
+                self._busy.discard(run)
+                if run in self._woken:
+                    self._woken.discard(run)
+                    due = time.monotonic()
+                if due is not None:
+                    self._plan(run, due)
+
+    def _take(self) -> LiveRun:
+        with self._condition:
+            while True:
+                now = time.monotonic()
+                while self._due and self._planned.get(self._due[0][2]) != self._due[0][0]:
+                    heapq.heappop(self._due)  # planned anew for an earlier time
+                if self._due and self._due[0][0] <= now:
+                    run = heapq.heappop(self._due)[2]
+                    del self._planned[run]
+                    self._busy.add(run)
+                    return run
+                self._condition.wait(self._due[0][0] - now if self._due else None)

@@ -1,0 +1,135 @@
+"""Two to four arms advanced in lockstep: shared batches, shared initial weights wherever shapes allow."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.history import History
+from bnviz.experiment.snapshot import Divergence
+from bnviz.training.unfold import Training
+
+MAX_ARMS = 4
+CAPTURE_SHARE = 0.25
+SURFACE_INTERVAL = 0.5
+
+
+class Comparison:
+    """Arms in lockstep, each with a history: `comparison.histories[0]["test_accuracy"]`.
+
+    Arms with equal seeds see the same batches in the same order and start from the same weights where shapes are
+    equal. With `every=k` steps 0, k, 2k, ... are captured; without, one is captured each `interval` seconds of
+    training, later where capture would take more than a quarter of the time, and always the steps 0, 1, 2, 5, 10, 20,
+    50, 100, ... An arm whose loss is not finite stops; the others go on. Raises `ConfigError` for too few or many arms.
+    """
+
+    def __init__(self, arms: Sequence[ExperimentConfig], *, every: int | None = None, interval: float = 0.1) -> None:
+        if not 1 <= len(arms) <= MAX_ARMS:
+            raise ConfigError("arms", f"a comparison has one to {MAX_ARMS} arms; got {len(arms)}")
+        if every is not None and every < 1:
+            raise ConfigError("every", f"every must be at least 1 step; got {every}")
+        self.every, self.interval = every, interval
+        self.stop_at: int | None = None
+        self._arms = [replace(arm) for arm in arms]
+        self._start()
+
+    def _start(self) -> None:
+        self.trainings = [Training(arm) for arm in self._arms]
+        self.histories = [History() for _ in self._arms]
+        self.step = 0
+        self._captures = 0
+        self._due = self._surface_due = -1.0
+
+    @property
+    def configs(self) -> list[ExperimentConfig]:
+        """The arms' configurations with every intervention so far: they unfold into these histories."""
+        return [training.config for training in self.trainings]
+
+    @property
+    def diverged(self) -> list[Divergence | None]:
+        """Where each arm's training broke, if it did."""
+        return [training.diverged for training in self.trainings]
+
+    @property
+    def finished(self) -> bool:
+        """Whether no arm can go on."""
+        return all(training.diverged is not None for training in self.trainings)
+
+    def advance(self, *, steps: int | None = None, seconds: float | None = None, capture: bool = False) -> int:
+        """Advance all arms by a number of steps or for a time; return the steps made. `capture` captures all of them.
+
+        It ends early where every arm has diverged. `stop_at`, if set, is captured and the last step made.
+        Raises `ValueError` unless exactly one of `steps` and `seconds` is given.
+        """
+        if (steps is None) == (seconds is None):
+            raise ValueError("give exactly one of steps and seconds")
+        started, first = time.perf_counter(), self.step
+        while not self.finished and not self.stopped:
+            if steps is not None and self.step - first >= steps:
+                break
+            if seconds is not None and time.perf_counter() - started >= seconds:
+                break
+            self._advance_once(capture)
+        return self.step - first
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the step to stop at has been made."""
+        return self.stop_at is not None and self.step > self.stop_at
+
+    def _advance_once(self, forced: bool) -> None:
+        now = time.perf_counter()
+        capture = forced or self._is_due(now)
+        surface = self.every is not None or now >= self._surface_due or self.step == self.stop_at
+        snapshots = [
+            training.advance(capture=capture, surface=surface) if training.diverged is None else None
+            for training in self.trainings
+        ]
+        for history, snapshot in zip(self.histories, snapshots, strict=True):
+            if snapshot is not None:
+                history.append(snapshot, self._captures)
+        self.step += 1
+        if any(snapshots):
+            self._captures += 1
+        if capture:
+            self._due = now + max(self.interval, (time.perf_counter() - now) / CAPTURE_SHARE)
+            if surface:
+                self._surface_due = now + SURFACE_INTERVAL
+
+    def _is_due(self, now: float) -> bool:
+        if self.step == self.stop_at:
+            return True
+        if self.every is not None:
+            return self.step % self.every == 0
+        return now >= self._due or _is_round(self.step)
+
+    def turn(self, arm: int, intervention: Intervention) -> None:
+        """Turn a knob of one arm at its next step and record it; raises `ConfigError` where it is not allowed."""
+        training = self.trainings[arm]
+        if training.diverged is not None:
+            raise ConfigError("interventions", f"this arm broke at step {training.diverged.step}: rewind it first")
+        training.turn(intervention)
+
+    def rewind(self, *, forget: bool = False) -> None:
+        """Go back to step 0 with the same initial weights; recorded interventions replay unless they are forgotten."""
+        configs = [config.replace(interventions=()) if forget else config for config in self.configs]
+        self._restart(configs)
+
+    def reseed(self, seed: int | None = None) -> None:
+        """Go back to step 0 with new initial weights and batches, of the given seed or the next one."""
+        configs = self.configs
+        chosen = configs[0].seed + 1 if seed is None else seed
+        self._restart([config.replace(seed=chosen + config.seed - configs[0].seed) for config in configs])
+
+    def _restart(self, configs: list[ExperimentConfig]) -> None:
+        self._arms = configs
+        self._start()
+
+
+def _is_round(step: int) -> bool:
+    """Whether a step is 0, 1, 2, 5, 10, 20, 50, 100, ..."""
+    while step and step % 10 == 0:
+        step //= 10
+    return step in (0, 1, 2, 5)

@@ -1,0 +1,1 @@
+"""The only room with Streamlit besides `pages/`: controls, messages and the stage's mount."""

@@ -1,0 +1,36 @@
+"""The lab page's composition."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from bnviz.experiment.presets import PRESETS
+from bnviz.ui.controls import sidebar
+from bnviz.ui.stage import stage
+from bnviz.ui.state import lab_state, write_address
+
+STYLE = """
+<style>
+.block-container, [data-testid="stMainBlockContainer"] { padding: 2.6rem 1.5rem 1rem; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+</style>
+"""
+
+
+def show() -> None:
+    """Draw the lab: controls beside, what to look for above, the stage below."""
+    state = lab_state()
+    st.html(STYLE)
+    with st.sidebar:
+        st.markdown("**bnviz** · batch normalization, live")
+        sidebar(state)
+    if state.problem:
+        st.error(state.problem)
+        state.problem = None
+    preset = state.link.preset
+    if preset is not None:
+        st.markdown(f"**{PRESETS[preset].title}.** {PRESETS[preset].look_for}")
+    else:
+        st.markdown("**Your own experiment.** The address of this page holds all of it: copy it to share the run.")
+    stage(state)
+    write_address(state)

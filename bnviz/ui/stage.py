@@ -1,0 +1,41 @@
+"""Mounts the stage: one component, once, outside any fragment, with a fixed key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from bnviz.live.registry import REGISTRY
+from bnviz.live.routes import SOCKET, assets_path
+from bnviz.ui.state import LabState
+
+# A stub: an inline script is sent again with every rerun, so the stage itself is a file with long cache headers.
+STUB = """
+export default async function (component) {
+  const base = new URL(".", document.baseURI);
+  const module = await import(new URL(component.data.assets + "stage.js", base).href);
+  return module.mount(component);
+}
+"""
+_mount = st.components.v2.component("bnviz_stage", html="<div></div>", js=STUB, isolate_styles=False)
+
+
+def stage(state: LabState) -> None:
+    """Show the live stage of the state's arms; what the reader turns on it comes back into the state."""
+    link = state.link
+    state.token = REGISTRY.open(state.token, state.revision, link.arms, link.names, link.until)
+    data: dict[str, Any] = {
+        "token": state.token,
+        "generation": state.revision,
+        "socket": SOCKET,
+        "assets": assets_path(),
+        "view": {"layer": link.layer or 0, "charts": link.charts and list(link.charts), "until": link.until},
+    }
+    _mount(key="stage", data=data, on_view_change=lambda: _follow(state), on_lost_change=lambda: None)
+
+
+def _follow(state: LabState) -> None:
+    view = st.session_state["stage"].get("view")
+    if isinstance(view, dict):
+        state.follow(view)

@@ -1,0 +1,113 @@
+"""One session's state: the link is the truth; widgets, address and live run follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+import streamlit as st
+
+from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.presets import DEFAULT_PRESET
+from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset
+
+
+@dataclass
+class LabState:
+    """What the lab remembers between two runs of its script.
+
+    `revision` grows when the experiment changes, so that the live run starts anew then and only then; `epoch` grows
+    when the widgets have to take their values from the link again.
+    """
+
+    link: Link
+    problem: str | None = None
+    revision: int = 0
+    epoch: int = 0
+    token: str | None = None
+    written: dict[str, str] = field(default_factory=dict)
+
+    def change(self, link: Link) -> None:
+        """Take over another experiment: the live run and the widgets start from it."""
+        self.link, self.problem = link, None
+        self.revision += 1
+        self.epoch += 1
+
+    def change_fields(self, changes: Mapping[str, list[Any]]) -> None:
+        """Change fields of the arms, a value an arm; a value that is not allowed is said and nothing is lost."""
+        try:
+            arms = tuple(
+                arm.replace(**{name: values[index] for name, values in changes.items()})
+                for index, arm in enumerate(self.link.arms)
+            )
+        except ConfigError as error:
+            self.problem = str(error)
+            self.epoch += 1
+            return
+        self.change(replace(self.link, arms=arms, names=names_of(arms, self.link.names)))
+
+    def set_count(self, count: int) -> None:
+        """Compare another number of networks: more are copies of the last with another normalization."""
+        arms = list(self.link.arms[:count])
+        for kind in ("layer", "group", "none", "batch"):
+            if len(arms) < count and all(arm.normalization != kind for arm in arms):
+                groups = next(g for g in (arms[-1].norm_groups, 4, 2, 1) if arms[-1].width % g == 0)
+                arms.append(arms[-1].replace(normalization=kind, norm_groups=groups, interventions=()))
+        while len(arms) < count:
+            arms.append(arms[-1])
+        self.change(replace(self.link, arms=tuple(arms), names=names_of(arms, ())))
+
+    def follow(self, view: Mapping[str, Any]) -> None:
+        """Record what was turned or looked at on the stage; the live run knows it already, so it goes on."""
+        try:
+            turned = [[Intervention(**item) for item in arm] for arm in view.get("interventions") or ()]
+            seed = view.get("seed")
+            shift = 0 if seed is None else int(seed) - self.link.arms[0].seed
+            arms = tuple(
+                arm.replace(interventions=tuple(turned[i]) if i < len(turned) else (), seed=arm.seed + shift)
+                for i, arm in enumerate(self.link.arms)
+            )
+            charts, until, layer = view.get("charts"), view.get("until"), view.get("layer")
+            self.link = replace(
+                self.link,
+                arms=arms,
+                charts=None if charts is None else tuple(c for c in charts if c in CHARTS),
+                until=None if until is None else int(until),
+                layer=int(layer) if layer else None,
+            )
+            decode(encode(self.link))
+        except (ConfigError, TypeError, ValueError, AttributeError) as error:
+            self.problem = f"the page sent something that can't be recorded in the link: {error!s:.200}"
+
+
+def names_of(arms: tuple[ExperimentConfig, ...] | list[ExperimentConfig], known: tuple[str, ...]) -> tuple[str, ...]:
+    """Name the arms by what tells them apart, so that a name never says what is no longer so."""
+    from bnviz.ui.words import name_arms
+
+    del known
+    return name_arms(list(arms))
+
+
+def lab_state() -> LabState:
+    """Return this session's state; read from the address at first, and again when the address was changed."""
+    query = {key: st.query_params.get_all(key) for key in st.query_params}
+    state = cast("LabState | None", st.session_state.get("lab"))
+    if state is not None and {key: values[-1] for key, values in query.items()} == state.written:
+        return state
+    if state is None:
+        state = st.session_state["lab"] = LabState(from_preset(DEFAULT_PRESET))
+    try:
+        state.change(decode(query))
+    except ConfigError as error:
+        state.change(from_preset(DEFAULT_PRESET))
+        state.problem = f"This link can't be read: {error}. The lab shows its first lesson instead."
+    return state
+
+
+def write_address(state: LabState) -> None:
+    """Put the whole state into the address, if it changed."""
+    query = encode(state.link)
+    if query != state.written:
+        state.written = query
+        st.query_params.from_dict(query)

@@ -1,0 +1,59 @@
+"""The words of the screen: labels of fields and values, and names that tell arms apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.presets import PRESETS
+from bnviz.sharing.link import CONFIG_FIELDS
+
+LABELS = {
+    "dataset": "Data", "samples": "Samples", "noise": "Noise", "data_seed": "Data seed",
+    "hidden_layers": "Hidden layers", "width": "Width", "activation": "Activation", "dropout": "Dropout",
+    "normalization": "Normalization", "norm_position": "Position", "norm_momentum": "Momentum of running statistics",
+    "norm_eps": "Epsilon", "norm_affine": "Learn γ and β", "norm_groups": "Groups (GroupNorm)",
+    "init": "Initial weights", "init_std": "Deviation of normal init", "seed": "Seed",
+    "optimizer": "Optimizer", "learning_rate": "Learning rate", "momentum": "Momentum (SGD)",
+    "weight_decay": "Weight decay", "batch_size": "Batch size",
+}  # fmt: skip
+VALUES = {
+    "breast_cancer": "breast cancer", "spirals": "three spirals", "clusters": "four clusters", "relu": "ReLU",
+    "leaky_relu": "leaky ReLU", "gelu": "GELU", "he": "He", "xavier": "Xavier", "lecun": "LeCun",
+    "pytorch": "PyTorch's default", "normal": "N(0, std²)", "sgd": "SGD", "adam": "Adam", "none": "none",
+    "batch": "BatchNorm", "layer": "LayerNorm", "group": "GroupNorm", "noisy_batch": "noisy BatchNorm",
+    "before": "before the activation", "after": "after the activation",
+}  # fmt: skip
+SHORT = {
+    "none": "without BN",
+    "batch": "with BN",
+    "layer": "LayerNorm",
+    "group": "GroupNorm",
+    "noisy_batch": "noisy BN",
+}
+
+
+def value_label(value: Any) -> str:
+    """Return how a field's value is written on screen."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return VALUES.get(value, str(value)) if isinstance(value, str) else f"{value:g}"
+
+
+def name_arms(arms: list[ExperimentConfig]) -> tuple[str, ...]:
+    """Name arms by the fields in which they differ, as in "with BN, learning rate 0.1"; presets keep their names."""
+    bare = tuple(arm.replace(interventions=(), seed=0) for arm in arms)
+    for preset in PRESETS.values():
+        if preset.arms == bare:
+            return preset.names
+    varied = [name for name in CONFIG_FIELDS if len({getattr(arm, name) for arm in arms}) > 1]
+    names = []
+    for number, arm in enumerate(arms, 1):
+        parts = [
+            SHORT[arm.normalization]
+            if name == "normalization"
+            else f"{LABELS[name].lower()} {value_label(getattr(arm, name))}"
+            for name in varied
+        ]
+        names.append("; ".join(parts).replace(",", ";")[:40] or f"network {number}")
+    return tuple(names)
