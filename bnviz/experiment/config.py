@@ -234,3 +234,4 @@ def _ordered(interventions: Any) -> tuple[Intervention, ...]:
 
 
 FIELD_NAMES: tuple[str, ...] = tuple(item.name for item in fields(ExperimentConfig))
+PLAIN_FIELDS = tuple(name for name in FIELD_NAMES if name != "interventions")

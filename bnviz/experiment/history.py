@@ -67,7 +67,7 @@ class History:
         if number is not None:
             self._next_id = number
         rows = {name: _kept(name, value) for name, value in snapshot.items() if not FIELDS[name].sparse}
-        for name in rows.keys() - self._columns.keys():
+        for name in [name for name in rows if name not in self._columns]:
             self._add_column(name, rows[name])
         if self._count == self.max_snapshots:
             self._thin()

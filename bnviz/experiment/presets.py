@@ -56,7 +56,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "spirals": Preset(
         title="Three spirals at a high learning rate",
-        look_for="Watch the dead share at learning rate 1: without BN the ReLU units die at once and never come back.",
+        look_for="Watch the first ten steps at learning rate 1: without BN the values blow up and the network is lost, "
+        "with BN it winds the three arms apart.",
         arms=twins(
             dataset="spirals", noise=0.05, hidden_layers=6, width=32, activation="relu", init="he",
             learning_rate=1.0, batch_size=64,
@@ -89,8 +90,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "small-batch": Preset(
         title="Where BN fails: batches of two",
-        look_for="Compare the test accuracies: with batches of 2 BN has almost no gradient left, group and layer "
-        "normalization don't look at the batch and don't care.",
+        look_for="Compare the test accuracies: in a batch of 2 BN turns every value into about +1 or -1, and learning "
+        "lags far behind; group and layer normalization don't look at the batch and don't care.",
         arms=_small_batches(),
         names=("BN, batch 2", "BN, batch 32", "GroupNorm, batch 2", "LayerNorm, batch 2"),
     ),

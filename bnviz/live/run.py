@@ -110,9 +110,9 @@ class LiveRun:
         self._begin_again()
 
     def forget(self) -> None:
-        """Forget what was switched, for the next time from step 0; the run itself goes on."""
-        for training in self.comparison.trainings:
-            training.config = training.config.replace(interventions=())
+        """Go back to step 0 without what was switched; kept on, the run would be one that no link replays."""
+        self.comparison.rewind(forget=True)
+        self._begin_again()
 
     def turn(self, arm: int, intervention: Intervention) -> None:
         """Turn a knob of one arm at its next step."""
@@ -170,8 +170,8 @@ class LiveRun:
         watched = now - self.asked < UNWATCHED_AFTER
         if self.playing and watched:
             self._train(now)
-        if self.question is not None:
-            self._answer()
+        if (question := self.question) is not None:
+            self._answer(question)
         if not (self.playing and watched):
             return None
         return self._next_step if self.speed else time.monotonic()
@@ -207,9 +207,8 @@ class LiveRun:
             return 0.0
         return sum(made for _, made in list(self._marks)[1:]) / max(1e-3, self._marks[-1][0] - self._marks[0][0])
 
-    def _answer(self) -> None:
-        question = self.question
-        assert question is not None
+    def _answer(self, question: Question) -> None:
+        """Answer if anything is newer than the page knows, or if it has waited long enough."""
         histories = self.comparison.histories
         fresh = question.generation == self.generation
         newest = max(int(history.ids[-1]) for history in histories)
@@ -224,7 +223,9 @@ class LiveRun:
             messages.append(_to_json(self.meta()))
             cursors = {"cursor": -1, "layer_cursor": -1}
         messages.append(pack(self._state(), histories, self._arms(), layer=layer, **cursors))
-        self.question, self.impatient, self._stale = None, False, False
+        self.impatient = self._stale = False
+        if self.question is question:  # otherwise a newer page asked meanwhile
+            self.question = None
         question.answer(messages)
 
     def _state(self) -> dict[str, Any]:

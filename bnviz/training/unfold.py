@@ -173,6 +173,8 @@ class Training:
         for parameter in self.network.parameters():
             if parameter in memory and parameter not in void:
                 self.optimizer.state[parameter] = memory[parameter]
+            elif self.config.optimizer == "sgd" and self.config.momentum:  # fused, it takes all buffers or none
+                self.optimizer.state[parameter] = {"momentum_buffer": torch.zeros_like(parameter)}
         self.capture = Capture(self.network, self.config)
 
     def _make_optimizer(self, learning_rate: float) -> torch.optim.Optimizer:

@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.experiment.config import PLANAR_DATASETS, ExperimentConfig
+from bnviz.experiment.config import PLAIN_FIELDS, PLANAR_DATASETS, ExperimentConfig
 from bnviz.experiment.presets import PRESETS
-from bnviz.sharing.link import CONFIG_FIELDS, from_preset
+from bnviz.experiment.words import LABELS, value_label
+from bnviz.sharing.link import from_preset
 from bnviz.ui.state import LabState
-from bnviz.ui.words import LABELS, value_label
 
 GROUPS = {
     "Data": ("dataset", "noise", "samples", "batch_size"),
@@ -81,7 +81,7 @@ def _count(state: LabState) -> None:
 
 def _varied(state: LabState) -> list[str]:
     """The fields that have one control a network: those that differ, and those the reader asked for."""
-    differ = [name for name in CONFIG_FIELDS if len({getattr(arm, name) for arm in state.link.arms}) > 1]
+    differ = [name for name in PLAIN_FIELDS if len({getattr(arm, name) for arm in state.link.arms}) > 1]
     asked = [name for name in st.session_state.get("varied", ()) if name not in differ]
 
     def choose() -> None:
@@ -95,7 +95,7 @@ def _varied(state: LabState) -> list[str]:
 
     st.multiselect(
         "The networks differ in",
-        CONFIG_FIELDS,
+        PLAIN_FIELDS,
         default=[*differ, *asked],
         format_func=LABELS.__getitem__,
         key=_key(state, "varied-choice"),

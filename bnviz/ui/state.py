@@ -8,8 +8,9 @@ from typing import Any, cast
 
 import streamlit as st
 
-from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.config import ConfigError, Intervention
 from bnviz.experiment.presets import DEFAULT_PRESET
+from bnviz.experiment.words import name_arms
 from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset
 
 
@@ -45,7 +46,7 @@ class LabState:
             self.problem = str(error)
             self.epoch += 1
             return
-        self.change(replace(self.link, arms=arms, names=names_of(arms, self.link.names)))
+        self.change(replace(self.link, arms=arms, names=name_arms(arms)))
 
     def set_count(self, count: int) -> None:
         """Compare another number of networks: more are copies of the last with another normalization."""
@@ -56,7 +57,7 @@ class LabState:
                 arms.append(arms[-1].replace(normalization=kind, norm_groups=groups, interventions=()))
         while len(arms) < count:
             arms.append(arms[-1])
-        self.change(replace(self.link, arms=tuple(arms), names=names_of(arms, ())))
+        self.change(replace(self.link, arms=tuple(arms), names=name_arms(arms)))
 
     def follow(self, view: Mapping[str, Any]) -> None:
         """Record what was turned or looked at on the stage; the live run knows it already, so it goes on."""
@@ -79,14 +80,6 @@ class LabState:
             decode(encode(self.link))
         except (ConfigError, TypeError, ValueError, AttributeError) as error:
             self.problem = f"the page sent something that can't be recorded in the link: {error!s:.200}"
-
-
-def names_of(arms: tuple[ExperimentConfig, ...] | list[ExperimentConfig], known: tuple[str, ...]) -> tuple[str, ...]:
-    """Name the arms by what tells them apart, so that a name never says what is no longer so."""
-    from bnviz.ui.words import name_arms
-
-    del known
-    return name_arms(list(arms))
 
 
 def lab_state() -> LabState:

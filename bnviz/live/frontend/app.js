@@ -2,33 +2,61 @@
 
 import { Board } from "./board.js";
 import { Tip } from "./canvas.js";
-import { el, setText } from "./dom.js";
-import { Frames } from "./frames.js";
+import { el } from "./dom.js";
+import { Frames, newStats } from "./frames.js";
 import { listenToKeys } from "./keyboard.js";
-import { LineChart, loadPlotly } from "./lines.js";
+import { LineChart } from "./lines.js";
+import { loadPlotly } from "./plotly.js";
+import { NOTICES, Notice } from "./notice.js";
 import { Player } from "./player.js";
 import { Reporter } from "./report.js";
-import { Link } from "./socket.js";
+import { Link, socketUrl } from "./socket.js";
 import { Switches, label, ownNorm } from "./switches.js";
 import { readTheme } from "./theme.js";
 import { Verdicts } from "./verdicts.js";
 
 export class App {
   constructor(root, assets, component) {
-    Object.assign(this, { root, assets, layer: 0, point: 0, charts: null, shown: 0, following: true, focusedArm: 0, state: {}, store: null, meta: null, known: false });
-    this.stats = window.bnvizStats = { updates: 0, bytes: 0, frames: 0, drawMs: 0, lineDraws: 0, lineMs: 0, lastStep: 0, shown: 0, playing: false, generation: null, sockets: 0, connected: false };
-    this.tip = new Tip(root);
+    Object.assign(this, {
+      root,
+      assets,
+      layer: 0,
+      point: 0,
+      charts: null,
+      shown: 0,
+      following: true,
+      focusedArm: 0,
+      state: {},
+      store: null,
+      meta: null,
+      known: false,
+    });
+    this.stats = window.bnvizStats = newStats();
+    this.build(component);
+    this.theme = readTheme(root);
+    this.stopKeys = listenToKeys(root, this);
+    this.frames = new Frames(this);
+    loadPlotly(new URL("plotly.min.js", assets).href).then(
+      () => this.redrawAll(),
+      (error) => this.say(error.message),
+    );
+  }
+
+  build(component) {
+    this.tip = new Tip(this.root);
     this.player = new Player(this);
     this.switches = new Switches(this);
     this.verdicts = new Verdicts();
     this.board = new Board(this);
     this.reporter = new Reporter(this);
-    this.message = el("div", { class: "bnviz-message", role: "alert", "data-bnviz": "message", hidden: true });
-    root.append(this.message, this.player.node, this.switches.node, el("div", { class: "bnviz-bar" }, this.verdicts.node, this.board.toolbar), this.board.grid);
-    this.theme = readTheme(root);
-    this.stopKeys = listenToKeys(root, this);
-    this.frames = new Frames(this);
-    loadPlotly(new URL("plotly.min.js", assets).href).then(() => this.redrawAll(), (error) => this.say(error.message));
+    this.notice = new Notice();
+    this.root.append(
+      this.notice.node,
+      this.player.node,
+      this.switches.node,
+      el("div", { class: "bnviz-bar" }, this.verdicts.node, this.board.toolbar),
+      this.board.grid,
+    );
     this.reporter.component = component;
   }
 
@@ -48,15 +76,11 @@ export class App {
     this.token = data.token;
     this.known = false;
     this.firstUntil = data.view?.until ?? null;
-    const base = new URL(data.assets && this.assets.pathname.endsWith(`/${data.assets}`) ? this.assets.pathname.slice(0, -data.assets.length) : "/", this.assets);
-    const url = new URL(data.socket, base);
-    url.protocol = url.protocol.replace("http", "ws");
-    url.searchParams.set("token", data.token);
     this.stats.sockets += 1;
-    this.link = new Link(url.href, {
+    this.link = new Link(socketUrl(this.assets, data), {
       frame: (buffer) => this.frames.receive(buffer),
       meta: (meta) => this.frames.inbox.push({ meta }),
-      error: (text) => this.say(text),
+      error: (text) => this.refused(text),
       lost: () => this.lost(),
       status: (status) => this.status(status),
       ready: () => this.frames.schedule(),
@@ -71,9 +95,7 @@ export class App {
 
   status(status) {
     this.stats.connected = status === "open";
-    if (status === "open") this.say("");
-    if (status === "reconnecting") this.say("The connection to the app was lost; trying again …");
-    if (status === "replaced") this.say("This run is now shown in another window. Reload to take it back.");
+    this.say(NOTICES[status] ?? "");
   }
 
   lost() {
@@ -81,9 +103,15 @@ export class App {
     this.reporter.component.setTriggerValue("lost", this.token);
   }
 
-  say(text) {
-    this.message.hidden = !text;
-    setText(this.message, text);
+  say(text, seconds) {
+    this.notice.say(text, seconds);
+  }
+
+  /** The server could not do what was asked: say why, and put the controls back. */
+  refused(text) {
+    this.say(text, 8);
+    this.frames.readoutsDue = true;
+    this.frames.schedule();
   }
 
   // Commands
@@ -111,7 +139,11 @@ export class App {
     const state = this.state.arms?.[arm];
     if (!state) return;
     this.focusedArm = arm;
-    this.send({ op: "switch", arm, normalization: state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none" });
+    this.send({
+      op: "switch",
+      arm,
+      normalization: state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none",
+    });
   }
 
   setUntil(step) {
@@ -169,8 +201,15 @@ export class App {
     this.frames.schedule();
   }
 
+  get layers() {
+    return Math.max(...this.meta.arms.map((arm) => arm.layers));
+  }
+
   marks(arm) {
-    return (this.state.arms?.[arm]?.interventions ?? []).map((one) => ({ step: one.step, label: label(one, this.meta.arms[arm]) }));
+    return (this.state.arms?.[arm]?.interventions ?? []).map((one) => ({
+      step: one.step,
+      label: label(one, this.meta.arms[arm]),
+    }));
   }
 
   scaleKey() {
@@ -199,6 +238,7 @@ export class App {
   }
 
   dispose() {
+    this.notice.say("");
     this.frames.dispose();
     this.stopKeys();
     this.link?.close();

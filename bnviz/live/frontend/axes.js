@@ -23,7 +23,7 @@ export function roundRange(low, high, wanted = 4) {
   }
   const raw = (high - low) / wanted;
   const unit = 10 ** Math.floor(Math.log10(raw));
-  const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999) / 2;
+  const step = (unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999)) / 2;
   return [Math.floor(low / step) * step, Math.ceil(high / step) * step];
 }
 
@@ -112,11 +112,31 @@ export function marker(ctx, arm, x, y, size) {
   ctx.beginPath();
   if (arm % 4 === 0) ctx.arc(x, y, size, 0, 2 * Math.PI);
   else if (arm % 4 === 1) ctx.rect(x - size * 0.9, y - size * 0.9, size * 1.8, size * 1.8);
-  else polygon(ctx, x, y, arm % 4 === 2 ? [[0, -1.2], [1.1, 0.9], [-1.1, 0.9]] : [[0, -1.3], [1.1, 0], [0, 1.3], [-1.1, 0]], size);
+  else
+    polygon(
+      ctx,
+      x,
+      y,
+      arm % 4 === 2
+        ? [
+            [0, -1.2],
+            [1.1, 0.9],
+            [-1.1, 0.9],
+          ]
+        : [
+            [0, -1.3],
+            [1.1, 0],
+            [0, 1.3],
+            [-1.1, 0],
+          ],
+      size,
+    );
   ctx.fill();
 }
 
 function polygon(ctx, x, y, corners, size) {
-  corners.forEach(([dx, dy], index) => (index ? ctx.lineTo(x + dx * size, y + dy * size) : ctx.moveTo(x + dx * size, y + dy * size)));
+  corners.forEach(([dx, dy], index) =>
+    index ? ctx.lineTo(x + dx * size, y + dy * size) : ctx.moveTo(x + dx * size, y + dy * size),
+  );
   ctx.closePath();
 }

@@ -3,6 +3,7 @@
 import { CHARTS, DEFAULT_CHARTS, available } from "./charts.js";
 import { el, setText } from "./dom.js";
 import { helpButton, placeBeside } from "./help.js";
+import { toggles } from "./toggles.js";
 
 /** With a decision surface to show, the three tall charts share the row evenly. */
 const SPANS_2D = { distribution: 4, layers: 4, picture: 4 };
@@ -12,22 +13,73 @@ export class Board {
   constructor(app) {
     this.app = app;
     this.cards = new Map();
-    this.layer = el("select", { class: "bnviz-select", "data-bnviz": "layer", "aria-label": "Layer", on: { change: () => app.setLayer(Number(this.layer.value)) } });
-    this.point = el("select", { class: "bnviz-select", "data-bnviz": "point", "aria-label": "Values", on: { change: () => app.setPoint(Number(this.point.value)) } },
-      ...POINTS.map((text, index) => el("option", { value: String(index) }, text)));
-    this.menu = el("div", { class: "bnviz-menu", popover: "auto", role: "dialog", "aria-label": "Choose charts", "data-bnviz": "charts-list" });
-    const menuButton = el("button", { type: "button", class: "bnviz-button is-quiet", "data-bnviz": "charts-menu", "aria-haspopup": "dialog", on: { click: () => this.menu.togglePopover?.() } }, "Charts ▾");
-    this.menu.addEventListener("toggle", (event) => event.newState === "open" && placeBeside(this.menu, menuButton));
-    this.toolbar = el("div", { class: "bnviz-tools", role: "toolbar", "aria-label": "What the charts show" },
-      el("label", { class: "bnviz-field" }, "Layer", this.layer), el("label", { class: "bnviz-field" }, "Values", this.point), menuButton, this.menu);
+    this.toolbar = this.buildToolbar();
     this.grid = el("div", { class: "bnviz-grid" });
     this.sight = new IntersectionObserver((entries) => this.seen(entries), { rootMargin: "80px" });
   }
 
+  buildToolbar() {
+    this.layer = el("select", {
+      class: "bnviz-select",
+      "data-bnviz": "layer",
+      "aria-label": "Layer",
+      title: "The hidden layer that the charts marked “layer” show; 1 is next to the input",
+      on: { change: () => this.app.setLayer(Number(this.layer.value)) },
+    });
+    this.point = el(
+      "select",
+      {
+        class: "bnviz-select",
+        "data-bnviz": "point",
+        "aria-label": "Values",
+        title: "Where a value is taken: z = Wx + b before norm, the norm’s output, or the activation’s output",
+        on: { change: () => this.app.setPoint(Number(this.point.value)) },
+      },
+      ...POINTS.map((text, index) => el("option", { value: String(index) }, text)),
+    );
+    const menuButton = this.buildMenu();
+    return el(
+      "div",
+      { class: "bnviz-tools", role: "toolbar", "aria-label": "What the charts show" },
+      el("label", { class: "bnviz-field" }, "Layer", this.layer),
+      el("label", { class: "bnviz-field" }, "Values", this.point),
+      menuButton,
+      this.menu,
+    );
+  }
+
+  buildMenu() {
+    this.menu = el("div", {
+      class: "bnviz-menu",
+      popover: "auto",
+      role: "dialog",
+      "aria-label": "Choose charts",
+      "data-bnviz": "charts-list",
+    });
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: "bnviz-button is-quiet",
+        "data-bnviz": "charts-menu",
+        "aria-haspopup": "dialog",
+        on: { click: () => this.menu.togglePopover?.() },
+      },
+      "Charts ▾",
+    );
+    this.menu.addEventListener("toggle", (event) => event.newState === "open" && placeBeside(this.menu, button));
+    return button;
+  }
+
   /** The charts of a generation: cards are kept, only what the meta forbids goes away. */
   build(meta, chosen) {
-    const layers = Math.max(...meta.arms.map((arm) => arm.layers));
-    if (this.layer.options.length !== layers) this.layer.replaceChildren(...Array.from({ length: layers }, (_, layer) => el("option", { value: String(layer) }, `${layer + 1} of ${layers}`)));
+    const { layers } = this.app;
+    if (this.layer.options.length !== layers)
+      this.layer.replaceChildren(
+        ...Array.from({ length: layers }, (_, layer) =>
+          el("option", { value: String(layer) }, `${layer + 1} of ${layers}`),
+        ),
+      );
     this.kind = meta.points ? "points" : meta.images ? "images" : "none";
     const wanted = available(meta);
     const picture = this.cards.get("picture");
@@ -38,13 +90,26 @@ export class Board {
   }
 
   menuItem(id) {
-    const box = el("input", { type: "checkbox", "data-bnviz": `show-${id}`, on: { change: () => this.app.setCharts(this.ticked()) } });
+    const box = el("input", {
+      type: "checkbox",
+      "data-bnviz": `show-${id}`,
+      on: { change: () => this.app.setCharts(this.ticked()) },
+    });
     box.dataset.chart = id;
     return el("label", { class: "bnviz-menu-item" }, box, CHARTS[id].title);
   }
 
   resetItem() {
-    return el("button", { type: "button", class: "bnviz-link", "data-bnviz": "charts-default", on: { click: () => this.app.setCharts(null) } }, "the story on one screen");
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "bnviz-link",
+        "data-bnviz": "charts-default",
+        on: { click: () => this.app.setCharts(null) },
+      },
+      "the story on one screen",
+    );
   }
 
   ticked() {
@@ -68,45 +133,43 @@ export class Board {
     const next = [...this.grid.children].find((node) => order.indexOf(node.dataset.chart) > order.indexOf(id));
     this.grid.insertBefore(card.node, next ?? null);
     card.chart = CHARTS[id].make(card.body, this.app, id);
-    if (card.chart.options || card.chart.choices) card.tools.append(...this.chips(card.chart));
+    if (card.chart.options || card.chart.choices)
+      card.tools.append(...toggles(card.chart, () => this.app.redraw(card.chart, true)));
     this.sight.observe(card.node);
   }
 
   card(id) {
     const { title, tall, layered } = CHARTS[id];
-    const { button, popup } = helpButton(id, title, !["distribution", "layers", "picture", "units", "affine", "statistics", "gradient-depth"].includes(id));
+    const { button, popup } = helpButton(
+      id,
+      title,
+      !["distribution", "layers", "picture", "units", "affine", "statistics", "gradient-depth"].includes(id),
+    );
     const body = el("div", { class: "bnviz-body" });
     const tools = el("span", { class: "bnviz-options" });
     const summary = el("p", { class: "bnviz-hidden", id: `bnviz-summary-${id}`, "data-bnviz": `summary-${id}` });
     const layer = layered ? el("span", { class: "bnviz-of" }) : null;
-    const node = el("figure", { class: `bnviz-card${tall ? " is-tall" : ""}`, style: `--span: ${this.span(id)}`, "data-bnviz": `chart-${id}`, "data-chart": id, role: "group", "aria-label": title, "aria-describedby": summary.id },
-      el("figcaption", {}, el("span", { class: "bnviz-title" }, title), layer, tools, button), body, summary, popup);
+    const node = el(
+      "figure",
+      {
+        class: `bnviz-card${tall ? " is-tall" : ""}`,
+        style: `--span: ${this.span(id)}`,
+        "data-bnviz": `chart-${id}`,
+        "data-chart": id,
+        role: "group",
+        "aria-label": title,
+        "aria-describedby": summary.id,
+      },
+      el("figcaption", {}, el("span", { class: "bnviz-title" }, title), layer, tools, button),
+      body,
+      summary,
+      popup,
+    );
     return { id, node, body, tools, summary, layer, kind: this.kind, seen: true, chart: null };
   }
 
   span(id) {
     return (this.kind === "points" && SPANS_2D[id]) || CHARTS[id].span;
-  }
-
-  chips(chart) {
-    const draw = () => this.app.redraw(chart, true);
-    if (chart.choices) {
-      const { values } = chart.choices;
-      const chips = values.map((value) => el("button", { type: "button", class: "bnviz-toggle", "aria-pressed": String(value === chart.choices.chosen), on: { click: () => {
-        chart.choices.chosen = value;
-        chips.forEach((chip) => chip.setAttribute("aria-pressed", String(chip.textContent === value)));
-        draw();
-      } } }, value));
-      return chips;
-    }
-    return Object.entries(chart.options).map(([name, on]) => {
-      const chip = el("button", { type: "button", class: "bnviz-toggle", "aria-pressed": String(on), on: { click: () => {
-        chart.options[name] = !chart.options[name];
-        chip.setAttribute("aria-pressed", String(chart.options[name]));
-        draw();
-      } } }, name);
-      return chip;
-    });
   }
 
   seen(entries) {

@@ -2,6 +2,8 @@
 
 import { el } from "./dom.js";
 
+const TOUCH_STAYS = 2500;
+
 export class CanvasChart {
   /** Subclasses give `paint(ctx, box)` and, for tooltips, `describe(x, y)` -> {title, rows: [[label, value]]} or null. */
   constructor(host, app, name) {
@@ -19,13 +21,19 @@ export class CanvasChart {
 
   listen() {
     const follow = (event) => {
+      clearTimeout(this.lifted);
       const box = this.canvas.getBoundingClientRect();
       this.pointer = { x: event.clientX - box.left, y: event.clientY - box.top };
       this.app.redraw(this);
     };
     this.canvas.addEventListener("pointermove", follow);
     this.canvas.addEventListener("pointerdown", follow);
-    const leave = () => {
+    const leave = (event) => {
+      clearTimeout(this.lifted);
+      if (event?.pointerType === "touch") {
+        this.lifted = setTimeout(leave, TOUCH_STAYS); // a lifted finger leaves the numbers to be read
+        return;
+      }
       this.pointer = null;
       this.app.tip.hide(this);
       this.app.redraw(this);
@@ -72,11 +80,14 @@ export class CanvasChart {
       if (ctx.measureText(longer).width > box.w - 16 && lines[lines.length - 1]) lines.push(word);
       else lines[lines.length - 1] = longer;
     }
-    lines.forEach((part, index) => ctx.fillText(part, box.x + box.w / 2, box.y + box.h / 2 + (index - (lines.length - 1) / 2) * 15));
+    lines.forEach((part, index) =>
+      ctx.fillText(part, box.x + box.w / 2, box.y + box.h / 2 + (index - (lines.length - 1) / 2) * 15),
+    );
   }
 
   dispose() {
     this.resizer.disconnect();
+    clearTimeout(this.lifted);
     this.app.tip.hide(this);
   }
 }

@@ -17,9 +17,13 @@ export class Affine extends CanvasChart {
     const h = (height - 8 - 31 - 12) / 2;
     const last = app.store.lastTick;
     this.x = linear(0, last, LEFT, width - 6);
-    this.rows = ["gamma", "beta"].map((name, position) => ({ name, box: { x: LEFT, y: 8 + position * (h + 12), w: width - LEFT - 6, h } }));
+    this.rows = ["gamma", "beta"].map((name, position) => ({
+      name,
+      box: { x: LEFT, y: 8 + position * (h + 12), w: width - LEFT - 6, h },
+    }));
     const drawn = this.rows.map((row) => this.paintRow(ctx, row, last));
-    if (!drawn.some(Boolean)) this.say(ctx, "No γ and β here: no network has a normalization layer with them at this layer.");
+    if (!drawn.some(Boolean))
+      this.say(ctx, "No γ and β here: no network has a normalization layer with them at this layer.");
   }
 
   paintRow(ctx, row, last) {
@@ -28,15 +32,26 @@ export class Affine extends CanvasChart {
     const range = steady(row.name === "gamma" ? (this.upper ??= { app }) : (this.lower ??= { app }), extentOf(series));
     row.y = linear(range[0], range[1], row.box.y + row.box.h, row.box.y);
     drawAxes(ctx, app.theme, row.box, {
-      x: { scale: this.x, ticks: roundTicks(0, last, Math.floor(row.box.w / 55)), labels: row.name === "beta", label: row.name === "beta" ? "training step" : "" },
-      y: { scale: row.y, ticks: roundTicks(range[0], range[1], 3), label: row.name === "gamma" ? "γ (scale)" : "β (shift)" },
+      x: {
+        scale: this.x,
+        ticks: roundTicks(0, last, Math.floor(row.box.w / 55)),
+        labels: row.name === "beta",
+        label: row.name === "beta" ? "training step" : "",
+      },
+      y: {
+        scale: row.y,
+        ticks: roundTicks(range[0], range[1], 3),
+        label: row.name === "gamma" ? "γ (scale)" : "β (shift)",
+      },
     });
     const drawn = series.map((one, arm) => this.paintChannels(ctx, one, arm, row));
     if (!app.following) cursor(ctx, app.theme, Math.round(this.x(app.shown)) + 0.5, row.box);
-    app.store.arms.forEach((_, arm) => app.marks(arm).forEach(({ step }) => {
-      ctx.strokeStyle = app.theme.arms[arm % 4];
-      line(ctx, this.x(step), row.box.y, this.x(step), row.box.y + row.box.h);
-    }));
+    app.store.arms.forEach((_, arm) =>
+      app.marks(arm).forEach(({ step }) => {
+        ctx.strokeStyle = app.theme.arms[arm % 4];
+        line(ctx, this.x(step), row.box.y, this.x(step), row.box.y + row.box.h);
+      }),
+    );
     return drawn.some(Boolean);
   }
 
@@ -51,7 +66,12 @@ export class Affine extends CanvasChart {
       for (const run of finiteRuns(picked, at)) {
         any = true;
         if (run.length === 1) ctx.fillRect(this.x(series.steps[run[0]]), row.y(at(run[0])) - 1, 6, 2);
-        path(ctx, run, (index) => this.x(series.steps[index]), (index) => row.y(at(index)));
+        path(
+          ctx,
+          run,
+          (index) => this.x(series.steps[index]),
+          (index) => row.y(at(index)),
+        );
       }
     }
     return any;
@@ -66,17 +86,25 @@ export class Affine extends CanvasChart {
       const values = arm.detail.series[row.name].at(step);
       const finite = values ? [...values].filter(Number.isFinite).sort((a, b) => a - b) : [];
       rows.push([this.app.meta.arms[index].name, finite.length ? "" : "none", this.app.theme.arms[index % 4]]);
-      if (finite.length) rows.push(["smallest / median / largest", [finite[0], finite[finite.length >> 1], finite[finite.length - 1]].map(brief).join(" / ")]);
+      if (finite.length)
+        rows.push([
+          "smallest / median / largest",
+          [finite[0], finite[finite.length >> 1], finite[finite.length - 1]].map(brief).join(" / "),
+        ]);
     });
     return { title: `${row.name === "gamma" ? "γ" : "β"} · step ${count(step)}`, rows };
   }
 
   summary() {
-    return this.app.store.arms.map((arm, index) => {
-      const [gamma, beta] = ["gamma", "beta"].map((name) => [...(arm.detail.series[name].at(this.app.shown) ?? [])].filter(Number.isFinite));
-      if (!gamma.length) return `${this.app.meta.arms[index].name}: no gamma and beta.`;
-      return `${this.app.meta.arms[index].name}: gamma ${brief(Math.min(...gamma))} to ${brief(Math.max(...gamma))}, beta ${brief(Math.min(...beta))} to ${brief(Math.max(...beta))}.`;
-    }).join(" ");
+    return this.app.store.arms
+      .map((arm, index) => {
+        const [gamma, beta] = ["gamma", "beta"].map((name) =>
+          [...(arm.detail.series[name].at(this.app.shown) ?? [])].filter(Number.isFinite),
+        );
+        if (!gamma.length) return `${this.app.meta.arms[index].name}: no gamma and beta.`;
+        return `${this.app.meta.arms[index].name}: gamma ${brief(Math.min(...gamma))} to ${brief(Math.max(...gamma))}, beta ${brief(Math.min(...beta))} to ${brief(Math.max(...beta))}.`;
+      })
+      .join(" ");
   }
 }
 
@@ -112,10 +140,18 @@ export class Statistics extends CanvasChart {
     if (tooDeep(this, ctx)) return;
     const gap = 44;
     const w = (width - LEFT - 8 - gap) / 2;
-    this.panels = [["mean", "batch_mean", "running_mean"], ["variance", "batch_variance", "running_variance"]].map(([name, batch, running], position) => (
-      { name, batch, running, box: { x: LEFT + position * (w + gap), y: 18, w, h: height - 18 - 31 } }));
+    this.panels = [
+      ["mean", "batch_mean", "running_mean"],
+      ["variance", "batch_variance", "running_variance"],
+    ].map(([name, batch, running], position) => ({
+      name,
+      batch,
+      running,
+      box: { x: LEFT + position * (w + gap), y: 18, w, h: height - 18 - 31 },
+    }));
     const any = this.panels.map((panel) => this.paintPanel(ctx, panel));
-    if (!any.some(Boolean)) this.say(ctx, "No running statistics here: they exist only where a network has batch normalization.");
+    if (!any.some(Boolean))
+      this.say(ctx, "No running statistics here: they exist only where a network has batch normalization.");
   }
 
   pairs(panel, arm) {
@@ -123,7 +159,9 @@ export class Statistics extends CanvasChart {
     const batch = detail.series[panel.batch].at(this.app.shown);
     const running = detail.series[panel.running].at(this.app.shown);
     if (!batch || !running) return [];
-    return [...batch].map((value, channel) => [running[channel], value, channel]).filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b));
+    return [...batch]
+      .map((value, channel) => [running[channel], value, channel])
+      .filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b));
   }
 
   paintPanel(ctx, panel) {
@@ -137,7 +175,10 @@ export class Statistics extends CanvasChart {
     panel.x = linear(low, high, box.x, box.x + box.w);
     panel.y = linear(low, high, box.y + box.h, box.y);
     const ticks = roundTicks(low, high, 3);
-    drawAxes(ctx, app.theme, box, { x: { scale: panel.x, ticks, label: `running ${panel.name}` }, y: { scale: panel.y, ticks } });
+    drawAxes(ctx, app.theme, box, {
+      x: { scale: panel.x, ticks, label: `running ${panel.name}` },
+      y: { scale: panel.y, ticks },
+    });
     ctx.fillStyle = app.theme.muted;
     ctx.textAlign = "left";
     ctx.textBaseline = "alphabetic";
@@ -162,12 +203,26 @@ export class Statistics extends CanvasChart {
       }
     });
     if (!best) return null;
-    const channel = (this.app.meta.arms[best.arm].channels ?? this.app.meta.channels ?? [])[best.channel] ?? best.channel;
-    return { title: `${this.app.meta.arms[best.arm].name} · channel ${channel}`, rows: [[`batch ${panel.name}`, brief(best.b)], [`running ${panel.name}`, brief(best.a)]] };
+    const channel =
+      (this.app.meta.arms[best.arm].channels ?? this.app.meta.channels ?? [])[best.channel] ?? best.channel;
+    return {
+      title: `${this.app.meta.arms[best.arm].name} · channel ${channel}`,
+      rows: [
+        [`batch ${panel.name}`, brief(best.b)],
+        [`running ${panel.name}`, brief(best.a)],
+      ],
+    };
   }
 
   summary() {
     const panel = this.panels?.[0];
-    return panel ? this.app.store.arms.map((_, arm) => `${this.app.meta.arms[arm].name}: ${this.pairs(panel, arm).length} channels with running statistics.`).join(" ") : "";
+    return panel
+      ? this.app.store.arms
+          .map(
+            (_, arm) =>
+              `${this.app.meta.arms[arm].name}: ${this.pairs(panel, arm).length} channels with running statistics.`,
+          )
+          .join(" ")
+      : "";
   }
 }

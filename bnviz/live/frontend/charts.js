@@ -2,11 +2,12 @@
 
 import { Affine, Statistics } from "./channels.js";
 import { GradientDepth } from "./depth.js";
+import { Digits } from "./digits.js";
 import { Distribution, Units } from "./distribution.js";
 import { Histograms } from "./histograms.js";
 import { LineChart } from "./lines.js";
-import { Digits, Surface } from "./picture.js";
 import { ACCURACY, DRIFT, GRADIENT_TIME, LOSS, SATURATION, UPDATE_RATIO } from "./recipes.js";
+import { Surface } from "./surface.js";
 
 const canvas = (Chart) => (host, app, id) => new Chart(host, app, id);
 const lines = (recipe) => (host, app, id) => new LineChart(host, app, id, recipe);
@@ -15,7 +16,13 @@ const picture = (host, app, id) => (app.meta.points ? new Surface(host, app, id)
 export const CHARTS = {
   distribution: { title: "Distribution over time", span: 5, tall: true, make: canvas(Distribution), layered: true },
   layers: { title: "All layers at this step", span: 4, tall: true, make: canvas(Histograms) },
-  picture: { title: "What the networks see", span: 3, tall: true, make: picture, needs: (meta) => Boolean(meta.points || meta.images) },
+  picture: {
+    title: "What the networks see",
+    span: 3,
+    tall: true,
+    make: picture,
+    needs: (meta) => Boolean(meta.points || meta.images),
+  },
   accuracy: { title: "Accuracy", span: 3, make: lines(ACCURACY) },
   loss: { title: "Loss", span: 3, make: lines(LOSS) },
   drift: { title: "Drift", span: 3, make: lines(DRIFT), layered: true },

@@ -40,9 +40,16 @@ export function dimensions(meta, arm) {
   const layers = description.layers;
   const channels = description.channels ?? meta.channels ?? [];
   return {
-    L: layers, K: layers + 1, P: 3, Q: (meta.quantiles ?? [5, 15, 25, 50, 75, 85, 95]).length,
-    H: meta.bins + 3, U: (description.units ?? meta.units ?? [0, 1, 2]).length, C: channels.length,
-    3: 3, S: 1024, I: meta.images?.labels?.length ?? 12,
+    L: layers,
+    K: layers + 1,
+    P: 3,
+    Q: (meta.quantiles ?? [5, 15, 25, 50, 75, 85, 95]).length,
+    H: meta.bins + 3,
+    U: (description.units ?? meta.units ?? [0, 1, 2]).length,
+    C: channels.length,
+    3: 3,
+    S: 1024,
+    I: meta.images?.labels?.length ?? 12,
   };
 }
 

@@ -41,11 +41,16 @@ export class GradientDepth extends CanvasChart {
     this.cells = cells;
     const { ticks, format } = powerTicks(low, high, Math.max(2, Math.floor(box.h / 30)));
     drawAxes(ctx, app.theme, box, {
-      x: { scale: this.x, ticks: [...layerTicks(cells - 1, box.w - 30), cells], format: (layer) => (layer === cells ? "out" : String(layer)), label: "layer, input to output" },
+      x: {
+        scale: this.x,
+        ticks: [...layerTicks(cells - 1, box.w - 30), cells],
+        format: (layer) => (layer === cells ? "out" : String(layer)),
+        label: this.depthLabel(),
+      },
       y: { scale: this.y, ticks, format, label: `‖${this.choices.chosen}‖` },
     });
     curves.forEach((logs, arm) => this.paintArm(ctx, arm, logs));
-    if (app.shown === 0 && this.field === "gradient_z") curves.forEach((logs, arm) => this.paintTheory(ctx, box, arm, logs));
+    if (this.theoryShown) curves.forEach((logs, arm) => this.paintTheory(ctx, arm, logs));
   }
 
   paintArm(ctx, arm, logs) {
@@ -66,7 +71,11 @@ export class GradientDepth extends CanvasChart {
     });
     ctx.stroke();
     ctx.setLineDash([]);
-    logs.forEach((value, cell) => Number.isFinite(value) && marker(ctx, arm, this.x(this.position(arm, cell)), this.y(value), this.cells > 16 ? 2.2 : 3.4));
+    logs.forEach(
+      (value, cell) =>
+        Number.isFinite(value) &&
+        marker(ctx, arm, this.x(this.position(arm, cell)), this.y(value), this.cells > 16 ? 2.2 : 3.4),
+    );
   }
 
   /** The output layer of every arm stands at the right end, however deep the arm is. */
@@ -75,31 +84,40 @@ export class GradientDepth extends CanvasChart {
   }
 
   /** Theory: ||dL/dz|| grows by sqrt(factor) a layer towards the input; anchored at the measured mean of the inner layers. */
-  paintTheory(ctx, box, arm, logs) {
+  paintTheory(ctx, arm, logs) {
     const { theory } = this.app.meta.arms[arm];
     const layers = this.app.store.arms[arm].layers;
     if (!theory?.factor || layers < 2) return;
     const slope = -0.5 * Math.log10(theory.factor);
     const [first, last] = layers > 9 ? [5, layers - 2] : [0, layers];
-    const inner = logs.slice(first, last).map((value, position) => value - slope * (first + position)).filter(Number.isFinite);
+    const inner = logs
+      .slice(first, last)
+      .map((value, position) => value - slope * (first + position))
+      .filter(Number.isFinite);
     if (!inner.length) return;
     const level = inner.reduce((sum, value) => sum + value, 0) / inner.length;
     const { theme } = this.app;
     ctx.strokeStyle = theme.ink;
-    ctx.lineWidth = 1;
+    ctx.lineWidth = 1.3;
     ctx.setLineDash([1.5, 3]);
     ctx.beginPath();
     ctx.moveTo(this.x(1), this.y(level));
     ctx.lineTo(this.x(layers), this.y(level + slope * (layers - 1)));
     ctx.stroke();
     ctx.setLineDash([]);
-    ctx.font = `10.5px ${theme.font}`;
-    ctx.fillStyle = theme.arms[arm % 4];
-    ctx.textAlign = "left";
-    ctx.textBaseline = "bottom";
-    const text = `theory ×${Math.sqrt(theory.factor).toFixed(2)} a layer`;
-    const y = this.y(level) - 5 < box.y + 12 ? this.y(level) + 16 : this.y(level) - 5;
-    ctx.fillText(text, this.x(1) + 4, y);
+  }
+
+  get theoryShown() {
+    return this.app.shown === 0 && this.field === "gradient_z";
+  }
+
+  depthLabel() {
+    const factors = this.theoryShown
+      ? this.app.meta.arms
+          .filter(({ theory, layers }) => theory?.factor && layers > 1)
+          .map(({ theory }) => `×${Math.sqrt(theory.factor).toFixed(2)}`)
+      : [];
+    return factors.length ? `dotted: theory, ${[...new Set(factors)].join(" and ")} a layer` : "layer, input to output";
   }
 
   describe(px) {
@@ -110,18 +128,23 @@ export class GradientDepth extends CanvasChart {
       const index = history.index(this.app.shown);
       const cell = slot === this.cells ? history.layers : slot - 1;
       if (index < 0 || (cell >= history.layers && slot !== this.cells)) return;
-      rows.push([this.app.meta.arms[arm].name, "", this.app.theme.arms[arm % 4]],
-        ["‖dL/dz‖", brief(history.row("gradient_z", index)[cell])], ["‖dL/dW‖", brief(history.row("gradient_weight", index)[cell])]);
+      rows.push(
+        [this.app.meta.arms[arm].name, "", this.app.theme.arms[arm % 4]],
+        ["‖dL/dz‖", brief(history.row("gradient_z", index)[cell])],
+        ["‖dL/dW‖", brief(history.row("gradient_weight", index)[cell])],
+      );
     });
     return { title: slot === this.cells ? "output layer" : `layer ${slot}`, rows };
   }
 
   summary() {
-    return this.app.store.arms.map((history, arm) => {
-      const index = history.index(this.app.shown);
-      if (index < 0) return "";
-      const row = history.row(this.field, index);
-      return `${this.app.meta.arms[arm].name}: gradient ${this.choices.chosen} ${brief(row[0])} in layer 1, ${brief(row[history.layers - 1])} in the last hidden layer.`;
-    }).join(" ");
+    return this.app.store.arms
+      .map((history, arm) => {
+        const index = history.index(this.app.shown);
+        if (index < 0) return "";
+        const row = history.row(this.field, index);
+        return `${this.app.meta.arms[arm].name}: gradient ${this.choices.chosen} ${brief(row[0])} in layer 1, ${brief(row[history.layers - 1])} in the last hidden layer.`;
+      })
+      .join(" ");
   }
 }

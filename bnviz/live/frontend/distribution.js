@@ -5,7 +5,11 @@ import { DASHES } from "./dom.js";
 import { brief } from "./format.js";
 import { TimePanels, columns, robustExtent } from "./timepanels.js";
 
-const BANDS = [[0, 6, 0.16], [1, 5, 0.2], [2, 4, 0.3]];
+const BANDS = [
+  [0, 6, 0.16],
+  [1, 5, 0.2],
+  [2, 4, 0.3],
+];
 const NAMES = ["5th", "15th", "25th", "median", "75th", "85th", "95th"];
 export const POINT_LABELS = ["value before norm", "value after norm", "value after activation"];
 
@@ -26,7 +30,8 @@ export class Distribution extends TimePanels {
       const { data, width } = history.columns.percentiles;
       const start = this.offset(arm);
       const stride = Math.max(1, history.length >> 9);
-      for (let index = 0; index < history.length; index += stride) pairs.push([data[index * width + start], data[index * width + start + 6]]);
+      for (let index = 0; index < history.length; index += stride)
+        pairs.push([data[index * width + start], data[index * width + start + 6]]);
       const end = (history.length - 1) * width + start;
       if (history.length) pairs.push([data[end], data[end + 6]]);
     });
@@ -51,7 +56,14 @@ export class Distribution extends TimePanels {
     }
     for (const [low, high, opacity] of BANDS) {
       ctx.fillStyle = alpha(colour, opacity);
-      for (const run of finiteRuns(picked, (index) => at(index, low) + at(index, high))) band(ctx, run, place, (index) => y(at(index, low)), (index) => y(at(index, high)));
+      for (const run of finiteRuns(picked, (index) => at(index, low) + at(index, high)))
+        band(
+          ctx,
+          run,
+          place,
+          (index) => y(at(index, low)),
+          (index) => y(at(index, high)),
+        );
     }
     ctx.strokeStyle = this.app.theme.arms[arm % 4];
     ctx.lineWidth = 1.6;
@@ -78,13 +90,17 @@ export class Distribution extends TimePanels {
   }
 
   summary() {
-    return this.app.store.arms.map((history, arm) => {
-      const index = history.index(this.app.shown);
-      if (index < 0 || this.app.layer >= history.layers) return "";
-      const row = history.row("percentiles", index).subarray(this.offset(arm));
-      return `${this.app.meta.arms[arm].name}: layer ${this.app.layer + 1}, ${POINT_LABELS[this.app.point]}: median ${brief(row[3])}, `
-        + `90 percent of values between ${brief(row[0])} and ${brief(row[6])}.`;
-    }).join(" ");
+    return this.app.store.arms
+      .map((history, arm) => {
+        const index = history.index(this.app.shown);
+        if (index < 0 || this.app.layer >= history.layers) return "";
+        const row = history.row("percentiles", index).subarray(this.offset(arm));
+        return (
+          `${this.app.meta.arms[arm].name}: layer ${this.app.layer + 1}, ${POINT_LABELS[this.app.point]}: median ${brief(row[3])}, ` +
+          `90 percent of values between ${brief(row[0])} and ${brief(row[6])}.`
+        );
+      })
+      .join(" ");
   }
 }
 
@@ -133,7 +149,8 @@ export class Units extends TimePanels {
       const stride = Math.max(1, history.length >> 9);
       for (let unit = 0; unit < history.sizes.U; unit += 1) {
         const start = this.start(arm, unit);
-        for (let index = 0; index < history.length; index += stride) pairs.push([data[index * width + start], data[index * width + start + 2]]);
+        for (let index = 0; index < history.length; index += stride)
+          pairs.push([data[index * width + start], data[index * width + start + 2]]);
       }
     });
     return robustExtent(pairs);
@@ -151,7 +168,13 @@ export class Units extends TimePanels {
         ctx.lineWidth = quantile === 1 ? 2 : 1;
         ctx.globalAlpha = quantile === 1 ? 1 : 0.55;
         ctx.setLineDash(UNIT_DASHES[unit % 3]);
-        for (const run of finiteRuns(picked, at)) path(ctx, run, (index) => x(history.steps[index]), (index) => y(at(index)));
+        for (const run of finiteRuns(picked, at))
+          path(
+            ctx,
+            run,
+            (index) => x(history.steps[index]),
+            (index) => y(at(index)),
+          );
       }
     }
     ctx.globalAlpha = 1;
@@ -163,7 +186,10 @@ export class Units extends TimePanels {
     if (this.app.layer >= history.layers) return null;
     const row = history.row("unit_percentiles", index);
     const units = this.app.meta.arms[arm].units ?? this.app.meta.units ?? [0, 1, 2];
-    return units.map((name, unit) => [`unit ${name}: 15 / 50 / 85`, [0, 1, 2].map((quantile) => brief(row[this.start(arm, unit) + quantile])).join(" / ")]);
+    return units.map((name, unit) => [
+      `unit ${name}: 15 / 50 / 85`,
+      [0, 1, 2].map((quantile) => brief(row[this.start(arm, unit) + quantile])).join(" / "),
+    ]);
   }
 
   summary() {

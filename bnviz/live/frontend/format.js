@@ -45,7 +45,10 @@ export function tick(value) {
 
 /** A power of ten as 10⁻³. */
 export function power(exponent) {
-  const digits = String(Math.abs(exponent)).split("").map((digit) => SUBSCRIPT[Number(digit)]).join("");
+  const digits = String(Math.abs(exponent))
+    .split("")
+    .map((digit) => SUBSCRIPT[Number(digit)])
+    .join("");
   return `10${exponent < 0 ? "⁻" : ""}${digits}`;
 }
 

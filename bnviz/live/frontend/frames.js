@@ -10,6 +10,22 @@ const LINES_EVERY = 500;
 const LINES_APART = 90;
 const SUMMARY_EVERY = 2000;
 
+/** Cheap counters for measuring, read as window.bnvizStats. */
+export const newStats = () => ({
+  updates: 0,
+  bytes: 0,
+  frames: 0,
+  drawMs: 0,
+  lineDraws: 0,
+  lineMs: 0,
+  lastStep: 0,
+  shown: 0,
+  playing: false,
+  generation: null,
+  sockets: 0,
+  connected: false,
+});
+
 export class Frames {
   constructor(app) {
     this.app = app;
@@ -45,7 +61,12 @@ export class Frames {
     if (document.hidden || !this.app.link || this.inbox.length) return;
     const { layer } = this.app;
     const store = this.app.known ? this.app.store : null;
-    this.app.link.pull({ generation: store?.generation ?? -1, cursor: store?.cursor ?? -1, layer, layer_cursor: store?.detailCursor(layer) ?? -1 });
+    this.app.link.pull({
+      generation: store?.generation ?? -1,
+      cursor: store?.cursor ?? -1,
+      layer,
+      layer_cursor: store?.detailCursor(layer) ?? -1,
+    });
   }
 
   absorb() {
@@ -69,7 +90,8 @@ export class Frames {
     app.store = new Store(meta);
     app.state = { ...app.state, arms: undefined, verdicts: [] };
     Object.assign(app, { shown: 0, following: true });
-    app.layer = Math.min(app.layer, Math.max(...meta.arms.map((arm) => arm.layers)) - 1);
+    app.layer = Math.min(app.layer, app.layers - 1);
+    app.reporter.begun();
     app.focusedArm = Math.min(app.focusedArm, meta.arms.length - 1);
     app.switches.build(meta);
     app.board.build(meta, app.charts);
@@ -100,7 +122,11 @@ export class Frames {
     const fresh = app.store.lastStep === 0 && !app.state.playing;
     app.player.sync(app.state);
     app.switches.sync(app.state.arms);
-    app.verdicts.show(app.state.verdicts, app.meta.arms.map((arm) => arm.name), fresh ? INVITATION : app.state.finished || "");
+    app.verdicts.show(
+      app.state.verdicts,
+      app.meta.arms.map((arm) => arm.name),
+      fresh ? INVITATION : app.state.finished || "",
+    );
     app.root.classList.toggle("is-fresh", fresh);
     this.readoutsDue = true;
   }
@@ -131,7 +157,8 @@ export class Frames {
     const oldest = due.reduce((first, chart) => (chart.drawn < first.drawn ? chart : first));
     const patience = this.app.state.playing && oldest.drawn ? Math.max(LINES_EVERY, 14 * oldest.cost) : 0;
     this.pending = !this.app.state.playing && due.length > 1;
-    if (now - oldest.drawn < patience || now - (this.lineDrawn ?? 0) < (this.app.state.playing ? LINES_APART : 0)) return;
+    if (now - oldest.drawn < patience || now - (this.lineDrawn ?? 0) < (this.app.state.playing ? LINES_APART : 0))
+      return;
     const started = performance.now();
     oldest.draw();
     this.lineDrawn = started;
@@ -143,7 +170,7 @@ export class Frames {
     this.readoutsDue = false;
     const history = this.app.store.longest;
     this.app.player.show(history, history.index(this.app.shown), this.app.shown, this.app.following);
-    this.app.switches.show(this.app.store, this.app.shown);
+    this.app.switches.show(this.app);
     this.app.board.sync();
     this.app.stats.shown = this.app.shown;
   }

@@ -11,6 +11,8 @@ const LEFT = 40;
 const TOP = 14;
 const BOTTOM = 31;
 const SEEN = 65535 * 0.002;
+/** A share outside the bins that is worth a triangle. */
+const OUTSIDE = 65535 * 0.004;
 
 export class Histograms extends CanvasChart {
   constructor(host, app, name) {
@@ -29,12 +31,22 @@ export class Histograms extends CanvasChart {
     this.y = linear(low, high, box.y + box.h, box.y);
     this.slot = box.w / this.layers;
     drawAxes(ctx, app.theme, box, {
-      x: { scale: (layer) => box.x + (layer - 0.5) * this.slot, ticks: layerTicks(this.layers, box.w), format: String, label: "hidden layer (1 = next to the input)" },
-      y: { scale: this.y, ticks: roundTicks(low, high, Math.max(2, Math.floor(box.h / 38))), label: POINT_LABELS[app.point] },
+      x: {
+        scale: (layer) => box.x + (layer - 0.5) * this.slot,
+        ticks: layerTicks(this.layers, box.w),
+        format: String,
+        label: "hidden layer (1 = next to the input)",
+      },
+      y: {
+        scale: this.y,
+        ticks: roundTicks(low, high, Math.max(2, Math.floor(box.h / 38))),
+        label: POINT_LABELS[app.point],
+      },
     });
     this.highlight(ctx, box);
     if (!app.store.longest.length) return;
-    for (let layer = 0; layer < this.layers; layer += 1) app.store.arms.forEach((_, arm) => this.paintLayer(ctx, arm, layer));
+    for (let layer = 0; layer < this.layers; layer += 1)
+      app.store.arms.forEach((_, arm) => this.paintLayer(ctx, arm, layer));
   }
 
   /** The chosen layer's slot stands on a tint. */
@@ -101,9 +113,9 @@ export class Histograms extends CanvasChart {
       const tall = this.y(edges[bin]) - top;
       ctx.fillRect(Math.min(base, base + length), top, Math.abs(length), Math.max(1, tall - (tall > 6 ? 0.7 : 0)));
     }
-    ctx.fillRect(base - (reach < 0 ? 0 : 0.5), this.box.y, 0.8, this.box.h);
+    if (Math.abs(reach) > 10) ctx.fillRect(base - (reach < 0 ? 0 : 0.5), this.box.y, 0.8, this.box.h);
     ctx.restore();
-    this.paintOutside(ctx, arm, row, base + reach / 2, Math.min(Math.abs(reach) / 2, 7));
+    this.paintOutside(ctx, arm, row, base + reach / 2, Math.min(Math.max(Math.abs(reach) / 2, 2), 7));
   }
 
   /** Triangles where values lie outside the bins, a cross where they are not finite. */
@@ -111,8 +123,8 @@ export class Histograms extends CanvasChart {
     const { theme } = this.app;
     const { y, h } = this.box;
     ctx.fillStyle = theme.arms[arm % 4];
-    if (row[0] > 65) triangle(ctx, x, y + h + 1, size, 1);
-    if (row[row.length - 2] > 65) triangle(ctx, x, y - 1, size, -1);
+    if (row[0] > OUTSIDE) triangle(ctx, x, y + h + 1, size, 1);
+    if (row[row.length - 2] > OUTSIDE) triangle(ctx, x, y - 1, size, -1);
     if (!row[row.length - 1]) return;
     ctx.strokeStyle = theme.alarm;
     ctx.lineWidth = 2;
@@ -143,8 +155,10 @@ export class Histograms extends CanvasChart {
     const limits = edges[this.app.point];
     const bin = limits.findIndex((edge, position) => position && value < edge);
     const share = (cell) => percent(row[cell] / 65535, 2);
-    const rows = [[name, "", this.app.theme.arms[arm % 4]],
-      ["mean ± deviation", `${brief(history.row("mean", index)[at])} ± ${brief(history.row("deviation", index)[at])}`]];
+    const rows = [
+      [name, "", this.app.theme.arms[arm % 4]],
+      ["mean ± deviation", `${brief(history.row("mean", index)[at])} ± ${brief(history.row("deviation", index)[at])}`],
+    ];
     if (bin > 0 && value >= limits[0]) rows.push([`${brief(limits[bin - 1])} to ${brief(limits[bin])}`, share(bin)]);
     if (row[0]) rows.push([`below ${brief(limits[0])}`, share(0)]);
     if (row[row.length - 2]) rows.push([`above ${brief(limits[limits.length - 1])}`, share(row.length - 2)]);
@@ -153,12 +167,18 @@ export class Histograms extends CanvasChart {
   }
 
   summary() {
-    return this.app.store.arms.map((history, arm) => {
-      const index = history.index(this.app.shown);
-      if (index < 0) return "";
-      const deviations = [...history.row("deviation", index).subarray(this.app.point * history.layers, (this.app.point + 1) * history.layers)];
-      return `${this.app.meta.arms[arm].name}: deviation by layer ${deviations.map(brief).join(", ")}.`;
-    }).join(" ");
+    return this.app.store.arms
+      .map((history, arm) => {
+        const index = history.index(this.app.shown);
+        if (index < 0) return "";
+        const deviations = [
+          ...history
+            .row("deviation", index)
+            .subarray(this.app.point * history.layers, (this.app.point + 1) * history.layers),
+        ];
+        return `${this.app.meta.arms[arm].name}: deviation by layer ${deviations.map(brief).join(", ")}.`;
+      })
+      .join(" ");
   }
 }
 

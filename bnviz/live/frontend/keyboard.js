@@ -1,15 +1,22 @@
 // Keys: space plays and pauses, arrows scrub (shift: ten), B switches batch norm. Never while somebody types.
 
 const TYPES = "input:not([type=range]), textarea, select, [contenteditable=''], [contenteditable=true]";
-const ACTS = "button, a, summary, [role=button], [role=switch], [role=tab], [role=checkbox], [role=radio], [role=option], [role=menuitem]";
-const MOVES = "[role=slider], [role=listbox], [role=combobox], [role=radiogroup], [role=tablist], [role=tab], [role=menu], input[type=range], input[type=radio]";
+const ACTS =
+  "button, a, summary, [role=button], [role=switch], [role=tab], [role=checkbox], [role=radio], [role=option], [role=menuitem]";
+const MOVES =
+  "[role=slider], [role=listbox], [role=combobox], [role=radiogroup], [role=tablist], [role=tab], [role=menu], input[type=range], input[type=radio]";
 
 /** Listen on the document until the returned function is called. */
 export function listenToKeys(root, app) {
   const handle = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const { target } = event;
-    if (!(target instanceof Element) || target.closest(TYPES) || document.querySelector("[role=dialog][aria-modal=true]")) return;
+    if (
+      !(target instanceof Element) ||
+      target.closest(TYPES) ||
+      document.querySelector("[role=dialog][aria-modal=true]")
+    )
+      return;
     const action = actionOf(event, target, root, app);
     if (!action) return;
     event.preventDefault();

@@ -1,29 +1,23 @@
 // Lines over steps, drawn by Plotly: seldom, a few hundred points a trace, zoom and hover kept.
 
 import { PLOTLY_DASHES, el, setText } from "./dom.js";
+import { CONFIG, escape, guide, plotLayout, thinned } from "./plotly.js";
 import { robustExtent } from "./timepanels.js";
-
-const MOST_POINTS = 400;
-let library = null;
-
-/** Load plotly.min.js once for the page. */
-export function loadPlotly(url) {
-  library ??= new Promise((resolve, reject) => {
-    const script = el("script", { src: url, async: true });
-    script.addEventListener("load", () => resolve(window.Plotly));
-    script.addEventListener("error", () => {
-      library = null;
-      reject(new Error("plotly.min.js could not be loaded"));
-    });
-    document.head.append(script);
-  });
-  return library;
-}
 
 export class LineChart {
   /** `recipe`: {series(app, options) -> [{arm, name, value(history, index), width, opacity}], y(options, app) -> {title, log, range, guide}, options} */
   constructor(host, app, name, recipe) {
-    Object.assign(this, { host, app, name, recipe, options: { ...recipe.options }, dirty: true, drawn: 0, cost: 0, zoomed: false });
+    Object.assign(this, {
+      host,
+      app,
+      name,
+      recipe,
+      options: { ...recipe.options, ...recipe.prepare?.(app) },
+      dirty: true,
+      drawn: 0,
+      cost: 0,
+      zoomed: false,
+    });
     this.plot = el("div", { class: "bnviz-plot", "data-bnviz": `plot-${name}`, "aria-hidden": "true" });
     this.cursor = el("div", { class: "bnviz-cursor", hidden: true });
     this.note = el("div", { class: "bnviz-note" });
@@ -58,7 +52,8 @@ export class LineChart {
     this.drawn = performance.now();
     this.cost = 0.7 * this.cost + 0.3 * (this.drawn - started);
     setText(this.label, this.recipe.y(this.options, this.app).title);
-    this.note.textContent = this.app.store.longest.length > 1 ? "" : this.app.invitation();
+    const nothing = traces.every(({ y }) => !y.some(Number.isFinite)) && this.recipe.empty?.(this.options);
+    setText(this.note, nothing || (this.app.store.longest.length > 1 ? "" : this.app.invitation()));
     this.placeCursor();
   }
 
@@ -82,7 +77,10 @@ export class LineChart {
       const history = store.arms[arm];
       const picked = thinned(history.length);
       return {
-        type: "scatter", mode: history.length > 1 ? "lines" : "markers", name, opacity,
+        type: "scatter",
+        mode: history.length > 1 ? "lines" : "markers",
+        name,
+        opacity,
         x: Float64Array.from(picked, (index) => history.steps[index]),
         y: Float64Array.from(picked, (index) => value(history, index)),
         line: { color: theme.arms[arm % 4], dash: PLOTLY_DASHES[arm % 4], width, simplify: true },
@@ -93,20 +91,13 @@ export class LineChart {
   }
 
   layout() {
-    const { theme, store } = this.app;
-    const axis = { linecolor: theme.axis, gridcolor: theme.grid, zeroline: false, tickfont: { size: 10.5, color: theme.muted }, ticks: "" };
-    const title = { text: "training step", font: { size: 10.5, color: theme.muted }, standoff: 4 };
     const y = this.recipe.y(this.options, this.app);
-    const log = Boolean(y.log);
-    return {
-      width: this.width, height: this.height, margin: { l: 44, r: 8, t: 6, b: 33 }, showlegend: false,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: theme.font, color: theme.ink, size: 11 },
-      uirevision: store.generation, hovermode: "x unified", hoverlabel: { bgcolor: theme.paper, bordercolor: theme.axis, font: { size: 11.5, color: theme.ink } },
-      dragmode: COARSE ? false : "zoom", hoverdistance: 40,
-      xaxis: { ...axis, title, range: this.range("xaxis", [0, store.lastTick]), nticks: this.width < 320 ? 5 : 8, tickformat: "~s", hoverformat: "d", unifiedhovertitle: { text: "step %{x:d}" }, showgrid: false, showline: true },
-      yaxis: { ...axis, type: log ? "log" : "linear", range: this.range("yaxis", y.range ?? this.extent(log)), nticks: 6, tickformat: y.tickformat ?? (log ? undefined : "~g"), exponentformat: "power", dtick: log ? 1 : undefined },
-      shapes: [...this.marks(), ...guide(y.guide, theme)],
-    };
+    return plotLayout(this, {
+      y,
+      xRange: this.range("xaxis", [0, this.app.store.lastTick]),
+      yRange: this.range("yaxis", y.range ?? this.extent(Boolean(y.log))),
+      shapes: [...this.marks(), ...guide(y.guide, this.app.theme)],
+    });
   }
 
   /** The reader's zoom wins over the range of the data. */
@@ -122,7 +113,11 @@ export class LineChart {
       for (const index of thinned(history.length)) values.push(value(history, index));
     }
     if (!log) {
-      const [low, high] = robustExtent(values.map((value) => [Math.min(0, value), value]));
+      const [low, high] = robustExtent(
+        values.map((value) => [Math.min(0, value), value]),
+        12,
+        0.03,
+      );
       return [low, high > low ? high * 1.05 : low + 1];
     }
     const positive = values.filter((value) => value > 0 && Number.isFinite(value)).map(Math.log10);
@@ -134,17 +129,34 @@ export class LineChart {
 
   marks() {
     const { app } = this;
-    return app.store.arms.flatMap((_, arm) => app.marks(arm).map(({ step, label }) => ({
-      type: "line", x0: step, x1: step, y0: 0, y1: 1, yref: "paper", layer: "below", line: { color: app.theme.arms[arm % 4], width: 1.2, dash: "solid" },
-      label: { text: label, textposition: "end", textangle: -90, font: { size: 9.5, color: app.theme.arms[arm % 4] }, xanchor: "right", yanchor: "bottom" },
-    })));
+    return app.store.arms.flatMap((_, arm) =>
+      app.marks(arm).map(({ step, label }) => ({
+        type: "line",
+        x0: step,
+        x1: step,
+        y0: 0,
+        y1: 1,
+        yref: "paper",
+        layer: "below",
+        line: { color: app.theme.arms[arm % 4], width: 1.2, dash: "solid" },
+        label: {
+          text: label,
+          textposition: "end",
+          textangle: -90,
+          font: { size: 9.5, color: app.theme.arms[arm % 4] },
+          xanchor: "right",
+          yanchor: "bottom",
+        },
+      })),
+    );
   }
 
   /** The scrubbed step as a line over the plot: moving it costs no Plotly. */
   placeCursor() {
     const full = this.plot._fullLayout;
     const pixel = full?.xaxis ? full.xaxis._offset + full.xaxis.l2p(this.app.shown) : -1;
-    const seen = !this.app.following && pixel >= full?.xaxis?._offset - 1 && pixel <= full.xaxis._offset + full.xaxis._length + 1;
+    const seen =
+      !this.app.following && pixel >= full?.xaxis?._offset - 1 && pixel <= full.xaxis._offset + full.xaxis._length + 1;
     if (this.cursor.hidden === seen) this.cursor.hidden = !seen;
     if (!seen) return;
     this.cursor.style.transform = `translateX(${pixel.toFixed(1)}px)`;
@@ -161,23 +173,3 @@ export class LineChart {
     if (this.listening) window.Plotly?.purge(this.plot);
   }
 }
-
-const COARSE = window.matchMedia?.("(pointer: coarse)").matches ?? false;
-const CONFIG = { displayModeBar: false, responsive: false, scrollZoom: false, doubleClick: false, showTips: false };
-
-/** At most MOST_POINTS indices, evenly spread, the last always among them. */
-function thinned(length) {
-  const stride = Math.max(1, Math.ceil(length / MOST_POINTS));
-  const picked = [];
-  for (let index = 0; index < length; index += stride) picked.push(index);
-  if (length && picked[picked.length - 1] !== length - 1) picked.push(length - 1);
-  return picked;
-}
-
-function guide(line, theme) {
-  if (!line) return [];
-  return [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: line.value, y1: line.value, line: { color: theme.muted, width: 1, dash: "dot" },
-    label: { text: line.text, textposition: "end", font: { size: 10, color: theme.muted }, yanchor: "bottom" } }];
-}
-
-const escape = (text) => text.replace(/[<>&%{}]/g, " ");

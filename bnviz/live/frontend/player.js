@@ -3,10 +3,20 @@
 import { el, setAttribute, setText } from "./dom.js";
 import { count, rate } from "./format.js";
 
-const SPEEDS = [[1, "1 step/s"], [3, "3 steps/s"], [10, "10 steps/s"], [30, "30 steps/s"], [100, "100 steps/s"], [300, "300 steps/s"], [0, "flat out"]];
+const SPEEDS = [
+  [1, "1 step/s"],
+  [3, "3 steps/s"],
+  [10, "10 steps/s"],
+  [30, "30 steps/s"],
+  [100, "100 steps/s"],
+  [300, "300 steps/s"],
+  [0, "flat out"],
+];
 
 const ICONS = {
-  play: "M3 1.5v11l9.5-5.5z", pause: "M3 1.5h3v11H3zM8 1.5h3v11H8z", step: "M2.5 1.5v11L9 7zM10 1.5h2v11h-2z",
+  play: "M3 1.5v11l9.5-5.5z",
+  pause: "M3 1.5h3v11H3zM8 1.5h3v11H8z",
+  step: "M2.5 1.5v11L9 7zM10 1.5h2v11h-2z",
   rewind: "M2 1.5h2v11H2zM12 1.5v11L5 7z",
   dice: "M2.5 1h9A1.5 1.5 0 0 1 13 2.5v9a1.5 1.5 0 0 1-1.5 1.5h-9A1.5 1.5 0 0 1 1 11.5v-9A1.5 1.5 0 0 1 2.5 1zM4.2 3.2a1.1 1.1 0 1 0 0 2.2 1.1 1.1 0 0 0 0-2.2zM9.8 8.6a1.1 1.1 0 1 0 0 2.2 1.1 1.1 0 0 0 0-2.2zM7 5.9a1.1 1.1 0 1 0 0 2.2 1.1 1.1 0 0 0 0-2.2z",
 };
@@ -25,30 +35,115 @@ function icon(name) {
 export class Player {
   constructor(app) {
     this.app = app;
-    const button = (name, text, title, click, extra = "") => el("button", { type: "button", class: `bnviz-button ${extra}`, "data-bnviz": name, title, on: { click } }, icon(ICON_OF[name]), el("span", {}, text));
-    this.play = button("play", "Play", "Play or pause (space)", () => app.playPause(), "is-primary");
-    this.step = button("step", "Step", "Train one single step", () => app.command({ op: "step", count: 1 }));
-    this.rewind = button("rewind", "Rewind", "Back to step 0 with the same initial weights", () => app.command({ op: "rewind" }));
-    this.reseed = button("new-init", "New init", "Back to step 0 with new random initial weights", () => app.command({ op: "reseed" }));
-    this.speed = el("select", { class: "bnviz-select", "data-bnviz": "speed", "aria-label": "Speed", title: "Speed, from slow motion to flat out", on: { change: () => app.send({ op: "speed", steps_per_second: Number(this.speed.value) }) } },
-      ...SPEEDS.map(([value, text]) => el("option", { value: String(value) }, text)));
-    this.scrub = el("input", { class: "bnviz-scrub", type: "range", min: "0", max: "0", value: "0", step: "1", "data-bnviz": "scrub", "aria-label": "Shown step", title: "Scrub through the history (arrow keys; shift for ten)", on: { input: () => app.scrubTo(Number(this.scrub.value)) } });
-    this.readout = el("output", { class: "bnviz-step", "data-bnviz": "step-readout" }, "0");
-    this.live = el("button", { type: "button", class: "bnviz-live", "data-bnviz": "live", title: "Follow the newest step", on: { click: () => app.follow() } }, "live");
-    this.until = el("input", { class: "bnviz-until", type: "number", min: "0", step: "1", placeholder: "–", "data-bnviz": "until", "aria-label": "Pause at step", on: { change: () => this.changeUntil() } });
-    this.stepsPerSecond = el("b", { "data-bnviz": "steps-per-second" }, "0");
-    this.updatesPerSecond = el("b", { "data-bnviz": "updates-per-second" }, "0");
-    this.thinned = el("span", { class: "bnviz-thinned", "data-bnviz": "thinned" });
+    this.makeButtons(app);
+    this.makeInputs(app);
+    this.makeReadouts(app);
     this.node = this.build();
   }
 
+  makeButtons(app) {
+    const button = (name, text, title, click, extra = "") =>
+      el(
+        "button",
+        { type: "button", class: `bnviz-button ${extra}`, "data-bnviz": name, title, on: { click } },
+        icon(ICON_OF[name]),
+        el("span", {}, text),
+      );
+    this.play = button("play", "Play", "Play or pause (space)", () => app.playPause(), "is-primary");
+    this.step = button("step", "Step", "Train one single step", () => app.command({ op: "step", count: 1 }));
+    this.rewind = button("rewind", "Rewind", "Back to step 0 with the same initial weights", () =>
+      app.command({ op: "rewind" }),
+    );
+    this.reseed = button("new-init", "New init", "Back to step 0 with new random initial weights", () =>
+      app.command({ op: "reseed" }),
+    );
+  }
+
+  makeInputs(app) {
+    this.speed = el(
+      "select",
+      {
+        class: "bnviz-select",
+        "data-bnviz": "speed",
+        "aria-label": "Speed",
+        title: "Speed, from slow motion to flat out",
+        on: { change: () => app.send({ op: "speed", steps_per_second: Number(this.speed.value) }) },
+      },
+      ...SPEEDS.map(([value, text]) => el("option", { value: String(value) }, text)),
+    );
+    this.scrub = el("input", {
+      class: "bnviz-scrub",
+      type: "range",
+      min: "0",
+      max: "0",
+      value: "0",
+      step: "1",
+      "data-bnviz": "scrub",
+      "aria-label": "Shown step",
+      title: "Scrub through the history (arrow keys; shift for ten)",
+      on: { input: () => app.scrubTo(Number(this.scrub.value)) },
+    });
+    this.until = el("input", {
+      class: "bnviz-until",
+      type: "number",
+      min: "0",
+      step: "1",
+      placeholder: "–",
+      "data-bnviz": "until",
+      "aria-label": "Pause at step",
+      on: { change: () => this.changeUntil() },
+    });
+  }
+
+  makeReadouts(app) {
+    this.readout = el("output", { class: "bnviz-step", "data-bnviz": "step-readout" }, "0");
+    this.live = el(
+      "button",
+      {
+        type: "button",
+        class: "bnviz-live",
+        "data-bnviz": "live",
+        title: "Follow the newest step",
+        on: { click: () => app.follow() },
+      },
+      "live",
+    );
+    this.stepsPerSecond = el("b", { "data-bnviz": "steps-per-second" }, "0");
+    this.updatesPerSecond = el("b", { "data-bnviz": "updates-per-second" }, "0");
+    this.thinned = el("span", { class: "bnviz-thinned", "data-bnviz": "thinned" });
+  }
+
   build() {
-    return el("div", { class: "bnviz-player", role: "toolbar", "aria-label": "Player" },
+    return el(
+      "div",
+      { class: "bnviz-player", role: "toolbar", "aria-label": "Player" },
       el("div", { class: "bnviz-buttons" }, this.play, this.step, this.rewind, this.reseed, this.speed),
-      el("div", { class: "bnviz-slider" }, el("span", { class: "bnviz-step-box" }, el("small", {}, "step"), this.readout), this.scrub, this.live),
-      el("div", { class: "bnviz-rates" }, el("label", { class: "bnviz-until-label", title: "Pause exactly at this step" }, "pause at", this.until),
-        el("span", { class: "bnviz-rate", title: "Training steps a second" }, this.stepsPerSecond, el("small", {}, " steps/s")),
-        el("span", { class: "bnviz-rate", title: "Updates of this page a second" }, this.updatesPerSecond, el("small", {}, " updates/s")), this.thinned));
+      el(
+        "div",
+        { class: "bnviz-slider" },
+        el("span", { class: "bnviz-step-box" }, el("small", {}, "step"), this.readout),
+        this.scrub,
+        this.live,
+      ),
+      el(
+        "div",
+        { class: "bnviz-rates" },
+        el("label", { class: "bnviz-until-label", title: "Pause exactly at this step" }, "pause at", this.until),
+        el(
+          "span",
+          { class: "bnviz-rate", title: "Training steps a second" },
+          this.stepsPerSecond,
+          el("small", {}, " steps/s"),
+        ),
+        el(
+          "span",
+          { class: "bnviz-rate", title: "Updates of this page a second" },
+          this.updatesPerSecond,
+          el("small", {}, " updates/s"),
+        ),
+        this.thinned,
+      ),
+    );
   }
 
   changeUntil() {
@@ -65,7 +160,8 @@ export class Player {
       this.play.setAttribute("aria-pressed", String(playing));
     }
     setText(this.stepsPerSecond, playing ? rate(state.steps_per_second ?? 0) : "0");
-    if (document.activeElement !== this.until) this.write(this.until, state.until === null || state.until === undefined ? "" : String(state.until));
+    if (document.activeElement !== this.until)
+      this.write(this.until, state.until === null || state.until === undefined ? "" : String(state.until));
     if (document.activeElement !== this.speed && state.speed !== undefined) this.syncSpeed(state.speed);
     const every = Math.max(1, ...(state.arms ?? []).map((arm) => arm.thinned ?? 1));
     setText(this.thinned, every > 1 ? `older steps thinned, 1 in ${every} kept` : "");
@@ -73,7 +169,8 @@ export class Player {
 
   syncSpeed(speed) {
     const value = String(speed ?? 0);
-    if (![...this.speed.options].some((option) => option.value === value)) this.speed.append(el("option", { value }, `${value} steps/s`));
+    if (![...this.speed.options].some((option) => option.value === value))
+      this.speed.append(el("option", { value }, `${value} steps/s`));
     this.write(this.speed, value);
   }
 

@@ -14,44 +14,71 @@ function sayAll(app, field, label, format) {
 
 export const ACCURACY = {
   options: { test: true, train: false, "batch stats": false },
-  series: (app, options) => arms(app, (arm, name) => [
-    options.train && { arm, name: `${name}, train`, value: scalar("train_accuracy"), width: 1.2, opacity: 0.6 },
-    options["batch stats"] && { arm, name: `${name}, test with batch statistics`, value: scalar("test_accuracy_train_mode"), width: 1.2, opacity: 0.85 },
-    options.test && { arm, name: `${name}, test`, value: scalar("test_accuracy"), width: 2.2 },
-  ].filter(Boolean)),
-  y: (_, app) => ({ title: "accuracy (share right)", range: [0, 1.02], tickformat: ".0%", guide: app.meta.chance ? { value: app.meta.chance, text: "chance" } : null }),
+  series: (app, options) =>
+    arms(app, (arm, name) =>
+      [
+        options.train && { arm, name: `${name}, train`, value: scalar("train_accuracy"), width: 1.2, opacity: 0.6 },
+        options["batch stats"] && {
+          arm,
+          name: `${name}, test with batch statistics`,
+          value: scalar("test_accuracy_train_mode"),
+          width: 1.2,
+          opacity: 0.85,
+        },
+        options.test && { arm, name: `${name}, test`, value: scalar("test_accuracy"), width: 2.2 },
+      ].filter(Boolean),
+    ),
+  y: (_, app) => ({
+    title: "accuracy (share right)",
+    range: [0, 1.02],
+    tickformat: ".0%",
+    guide: app.meta.chance ? { value: app.meta.chance, text: "chance" } : null,
+  }),
   summary: (app) => sayAll(app, "test_accuracy", "test accuracy", percent),
 };
 
 export const LOSS = {
   options: { test: true, train: true, batch: false, log: false },
-  series: (app, options) => arms(app, (arm, name) => [
-    options.batch && { arm, name: `${name}, this batch`, value: scalar("loss"), width: 1, opacity: 0.45 },
-    options.train && { arm, name: `${name}, train`, value: scalar("train_loss"), width: 1.2, opacity: 0.6 },
-    options.test && { arm, name: `${name}, test`, value: scalar("test_loss"), width: 2.2 },
-  ].filter(Boolean)),
+  series: (app, options) =>
+    arms(app, (arm, name) =>
+      [
+        options.batch && { arm, name: `${name}, this batch`, value: scalar("loss"), width: 1, opacity: 0.45 },
+        options.train && { arm, name: `${name}, train`, value: scalar("train_loss"), width: 1.2, opacity: 0.6 },
+        options.test && { arm, name: `${name}, test`, value: scalar("test_loss"), width: 2.2 },
+      ].filter(Boolean),
+    ),
   y: (options) => ({ title: "cross-entropy (nats)", log: options.log }),
   summary: (app) => sayAll(app, "test_loss", "test loss", brief),
 };
 
 /** A field per layer: the chosen layer strong, the others faint while they are few. */
-function perLayer(field, cells, extra) {
+function perLayer(field, extra) {
   return {
     options: { "other layers": false, ...extra?.options },
-    series: (app, options) => arms(app, (arm, name) => {
-      const history = app.store.arms[arm];
-      const name_ = extra?.field?.(options) ?? field;
-      const { width } = history.columns[name_];
-      const chosen = Math.min(app.layer, width - 1);
-      const value = (cell) => (row, index) => {
-        const number = row.columns[name_].data[index * width + cell];
-        return extra?.log && !(number > 0) ? NaN : number;
-      };
-      const strong = { arm, name: `${name}, layer ${chosen + 1}`, value: value(chosen), width: 2.2 };
-      if (!options["other layers"] || app.layer >= history.layers) return app.layer < history.layers ? [strong] : [];
-      const others = spread(width, Math.floor(16 / app.store.arms.length)).filter((cell) => cell !== chosen);
-      return [...others.map((cell) => ({ arm, name: `${name}, ${cell === history.layers ? "output" : `layer ${cell + 1}`}`, value: value(cell), width: 1, opacity: 0.5 })), strong];
-    }),
+    series: (app, options) =>
+      arms(app, (arm, name) => {
+        const history = app.store.arms[arm];
+        const name_ = extra?.field?.(options) ?? field;
+        const { width } = history.columns[name_];
+        const chosen = Math.min(app.layer, width - 1);
+        const value = (cell) => (row, index) => {
+          const number = row.columns[name_].data[index * width + cell];
+          return extra?.log && !(number > 0) ? NaN : number;
+        };
+        const strong = { arm, name: `${name}, layer ${chosen + 1}`, value: value(chosen), width: 2.2 };
+        if (!options["other layers"] || app.layer >= history.layers) return app.layer < history.layers ? [strong] : [];
+        const others = spread(width, Math.floor(16 / app.store.arms.length)).filter((cell) => cell !== chosen);
+        return [
+          ...others.map((cell) => ({
+            arm,
+            name: `${name}, ${cell === history.layers ? "output" : `layer ${cell + 1}`}`,
+            value: value(cell),
+            width: 1,
+            opacity: 0.5,
+          })),
+          strong,
+        ];
+      }),
   };
 }
 
@@ -60,35 +87,47 @@ function spread(total, most) {
   return Array.from({ length: total }, (_, cell) => cell).filter((cell) => cell % every === 0 || cell === total - 1);
 }
 
-const sayLayer = (field, label) => (app) => arms(app, (arm, name) => {
-  const history = app.store.arms[arm];
-  const index = history.index(app.shown);
-  return index < 0 || app.layer >= history.layers ? [] : [`${name}: ${label} of layer ${app.layer + 1} is ${brief(history.row(field, index)[app.layer])}.`];
-}).join(" ");
+const sayLayer = (field, label) => (app) =>
+  arms(app, (arm, name) => {
+    const history = app.store.arms[arm];
+    const index = history.index(app.shown);
+    return index < 0 || app.layer >= history.layers
+      ? []
+      : [`${name}: ${label} of layer ${app.layer + 1} is ${brief(history.row(field, index)[app.layer])}.`];
+  }).join(" ");
 
 const DRIFT_FIELD = (options) => (options["since last"] ? "drift_last" : "drift_start");
 export const DRIFT = {
-  ...perLayer("drift_start", "L", { options: { "since last": false }, field: DRIFT_FIELD }),
+  ...perLayer("drift_start", { options: { "since last": false }, field: DRIFT_FIELD }),
   y: (options) => ({ title: options["since last"] ? "drift since last snapshot" : "drift since step 0" }),
   summary: sayLayer("drift_start", "drift since step 0"),
 };
 
 const GRADIENT_FIELD = (options) => (options["dL/dW"] ? "gradient_weight" : "gradient_z");
 export const GRADIENT_TIME = {
-  ...perLayer("gradient_z", "K", { options: { "dL/dW": false }, field: GRADIENT_FIELD, log: true }),
+  ...perLayer("gradient_z", { options: { "dL/dW": false }, field: GRADIENT_FIELD, log: true }),
   y: (options) => ({ title: options["dL/dW"] ? "‖dL/dW‖" : "‖dL/dz‖", log: true }),
   summary: sayLayer("gradient_z", "the gradient norm dL/dz"),
 };
 
 export const UPDATE_RATIO = {
-  ...perLayer("update_ratio", "K", { log: true }),
+  ...perLayer("update_ratio", { log: true }),
   y: () => ({ title: "‖ΔW‖ / ‖W‖", log: true, guide: { value: 1e-3, text: "10⁻³" } }),
   summary: sayLayer("update_ratio", "the update:data ratio"),
 };
 
 const saturationField = (options) => (options.dead ? "dead" : "saturated");
 export const SATURATION = {
-  ...perLayer("saturated", "L", { options: { dead: false }, field: saturationField }),
-  y: (options) => ({ title: options.dead ? "dead units (share)" : "saturated inputs (share)", range: [0, 1.02], tickformat: ".0%" }),
+  prepare: (app) => ({ dead: app.meta.arms.every(({ config }) => !["sigmoid", "tanh"].includes(config?.activation)) }),
+  empty: (options) =>
+    options.dead
+      ? "Only ReLU units can die; here they cannot."
+      : "Only sigmoid and tanh saturate; for ReLU see “dead”.",
+  ...perLayer("saturated", { options: { dead: false }, field: saturationField }),
+  y: (options) => ({
+    title: options.dead ? "dead units (share)" : "saturated inputs (share)",
+    range: [0, 1.02],
+    tickformat: ".0%",
+  }),
   summary: (app) => `${sayLayer("saturated", "the saturated share")(app)} ${sayLayer("dead", "the dead share")(app)}`,
 };

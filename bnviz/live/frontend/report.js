@@ -14,26 +14,41 @@ export class Reporter {
   incoming({ view, token, generation }) {
     const key = JSON.stringify([token, generation, view]);
     if (!view || key === this.lastIncoming) return;
-    const echo = this.lastIncoming && this.sent.has(viewKey(view));
-    this.lastIncoming = key;
-    if (echo) return;
+    const run = JSON.stringify([token, generation]);
+    const sameRun = run === this.run;
+    Object.assign(this, { lastIncoming: key, run });
+    if (sameRun && this.sent.has(viewKey(view))) return;
     const { app } = this;
     app.layer = Math.max(0, view.layer ?? 0);
     app.charts = view.charts ?? null;
     this.reported = null;
-    if (app.meta) {
-      app.layer = Math.min(app.layer, Math.max(...app.meta.arms.map((arm) => arm.layers)) - 1);
-      app.board.choose(app.charts);
-    }
+    if (!sameRun) this.expectNewRun();
+    if (!app.meta) return;
+    if (sameRun) app.layer = Math.min(app.layer, app.layers - 1);
+    app.board.choose(app.charts);
+  }
+
+  /** The page asked for another experiment: what the old run did is no longer for its link. */
+  expectNewRun() {
+    clearTimeout(this.timer);
+    Object.assign(this, { awaiting: true, userActed: false });
+  }
+
+  /** A generation began on the server. */
+  begun() {
+    if (this.awaiting) this.reported = null;
+    this.awaiting = false;
   }
 
   touched() {
     this.userActed = true;
+    this.awaiting = false;
     if (this.reported) this.later();
   }
 
   /** The server's word on interventions and pausing; the first one is where we start from. */
   observe() {
+    if (this.awaiting) return;
     if (this.reported === null) this.reported = JSON.stringify(this.view());
     else if (this.userActed && JSON.stringify(this.view()) !== this.reported) this.later();
   }

@@ -6,6 +6,15 @@ const SILENCE = 6000;
 /** Close code by which the server says that a newer page took this stage over. */
 export const REPLACED = 4001;
 
+/** The socket's address, from where the assets were loaded: right under any base path. */
+export function socketUrl(assets, { socket, assets: folder, token }) {
+  const base = folder && assets.pathname.endsWith(`/${folder}`) ? assets.pathname.slice(0, -folder.length) : "/";
+  const url = new URL(base + socket, assets);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.searchParams.set("token", token);
+  return url.href;
+}
+
 export class Link {
   /** `on`: {frame(buffer), meta(object), error(text), lost(), status(text)} */
   constructor(url, on) {
@@ -49,11 +58,21 @@ export class Link {
     }
     const message = JSON.parse(data);
     if (message.type === "meta") this.on.meta(message);
-    else if (message.type === "error") this.on.error(message.message);
+    else if (message.type === "error") this.failed(message.message);
     else if (message.type === "unknown_token") {
       this.close();
       this.on.lost();
     }
+  }
+
+  /** An error may have come in place of an answer: after a moment, ask again. */
+  failed(text) {
+    this.on.error(text);
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => {
+      this.waiting = false;
+      this.on.ready();
+    }, 1000);
   }
 
   dropped(code) {
@@ -96,6 +115,7 @@ export class Link {
 
   close() {
     this.closed = true;
+    clearTimeout(this.retry);
     clearTimeout(this.timer);
     clearTimeout(this.watchdog);
     this.socket?.close();

@@ -11,12 +11,15 @@ const sheets = new Map();
 function loadStyle() {
   const href = new URL("stage.css", HERE).href;
   if (!sheets.has(href)) {
-    sheets.set(href, new Promise((resolve) => {
-      const link = el("link", { rel: "stylesheet", href });
-      link.addEventListener("load", resolve);
-      link.addEventListener("error", resolve);
-      document.head.append(link);
-    }));
+    sheets.set(
+      href,
+      new Promise((resolve) => {
+        const link = el("link", { rel: "stylesheet", href });
+        link.addEventListener("load", resolve);
+        link.addEventListener("error", resolve);
+        document.head.append(link);
+      }),
+    );
   }
   return sheets.get(href);
 }

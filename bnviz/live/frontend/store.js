@@ -59,9 +59,11 @@ class ArmHistory {
     this.capacity = meta.capacity ?? 2000;
     this.cursor = -1;
     this.columns = {};
-    for (const [name, [Type, shape]] of Object.entries(FIELDS)) this.columns[name] = new Column(Type, width(shape, this.sizes));
+    for (const [name, [Type, shape]] of Object.entries(FIELDS))
+      this.columns[name] = new Column(Type, width(shape, this.sizes));
     this.sparse = {};
-    for (const [name, [Type, shape]] of Object.entries(SPARSE)) this.sparse[name] = new Series(Type, width(shape, this.sizes));
+    for (const [name, [Type, shape]] of Object.entries(SPARSE))
+      this.sparse[name] = new Series(Type, width(shape, this.sizes));
     this.clearDetail(-1);
   }
 
@@ -109,7 +111,8 @@ class ArmHistory {
     for (const [name, { positions, data }] of Object.entries(decoded.sparse)) {
       const series = this.sparse[name];
       positions.forEach((position, row) => {
-        if (position >= fresh) series.append(decoded.fields.step[position], data.subarray(row * series.width, (row + 1) * series.width));
+        if (position >= fresh)
+          series.append(decoded.fields.step[position], data.subarray(row * series.width, (row + 1) * series.width));
       });
     }
   }
@@ -118,7 +121,8 @@ class ArmHistory {
     if (header.layer !== this.detail.layer) this.clearDetail(header.layer);
     for (const [name, rows] of Object.entries(decoded)) {
       const series = this.detail.series[name];
-      for (let row = 0; row < header.count; row += 1) series.append(header.steps[row], rows.subarray(row * series.width, (row + 1) * series.width));
+      for (let row = 0; row < header.count; row += 1)
+        series.append(header.steps[row], rows.subarray(row * series.width, (row + 1) * series.width));
     }
     this.detail.cursor = Math.max(this.detail.cursor, header.cursor ?? -1);
   }

@@ -14,8 +14,11 @@ export function ownNorm(arm) {
 
 /** An intervention in two words: "BN on", "lr 0.1". */
 export function label(intervention, arm) {
-  if (intervention.learning_rate !== undefined && intervention.learning_rate !== null) return `lr ${intervention.learning_rate}`;
-  return intervention.normalization === "none" ? `${SHORT[ownNorm(arm)]} off` : `${SHORT[intervention.normalization] ?? intervention.normalization} on`;
+  if (intervention.learning_rate !== undefined && intervention.learning_rate !== null)
+    return `lr ${intervention.learning_rate}`;
+  return intervention.normalization === "none"
+    ? `${SHORT[ownNorm(arm)]} off`
+    : `${SHORT[intervention.normalization] ?? intervention.normalization} on`;
 }
 
 export class Switches {
@@ -36,24 +39,79 @@ export class Switches {
   }
 
   card(arm, index) {
-    const norm = NORM_NAMES[ownNorm(arm)] ?? ownNorm(arm);
-    const state = el("span", { class: "bnviz-switch-state" }, "OFF");
-    const button = el("button", { type: "button", class: "bnviz-switch", role: "switch", "aria-checked": "false", "data-bnviz": `switch-${index}`,
-      "aria-label": `${norm} in network “${arm.name}”`, title: `Turn ${norm.toLowerCase()} on or off while it trains (key B: the network last used)`,
-      on: { click: () => this.app.toggle(index), focus: () => (this.app.focusedArm = index) } },
-    el("span", { class: "bnviz-track", "aria-hidden": "true" }, el("span", { class: "bnviz-thumb" })), el("span", { class: "bnviz-switch-text" }, el("small", {}, norm), state));
+    const { button, state } = this.bigSwitch(arm, index);
     const accuracy = el("span", { class: "bnviz-big", "data-bnviz": `accuracy-readout-${index}` }, "–");
     const loss = el("span", { class: "bnviz-exact", "data-bnviz": `loss-readout-${index}` }, "–");
     const more = el("span", { class: "bnviz-exact", "data-bnviz": `accuracy-exact-${index}` });
-    const rate = el("input", { class: "bnviz-lr", type: "number", min: "0", step: "any", "data-bnviz": `learning-rate-${index}`, "aria-label": `Learning rate of “${arm.name}”`,
-      on: { change: () => Number(rate.value) > 0 && this.app.send({ op: "learning_rate", arm: index, value: Number(rate.value) }) } });
+    const rate = this.rateInput(arm, index);
     const chips = el("span", { class: "bnviz-chips", "data-bnviz": `interventions-${index}` });
-    const node = el("section", { class: "bnviz-arm", style: `--arm: var(--bnviz-arm-${index % 4})`, "data-bnviz": `arm-${index}`, "aria-label": arm.name },
+    const node = el(
+      "section",
+      {
+        class: "bnviz-arm",
+        style: `--arm: var(--bnviz-arm-${index % 4})`,
+        "data-bnviz": `arm-${index}`,
+        "aria-label": arm.name,
+      },
       button,
-      el("div", { class: "bnviz-arm-who" }, el("div", { class: "bnviz-arm-name" }, swatch(index), el("strong", {}, arm.name)),
-        el("label", { class: "bnviz-lr-label", title: "Learning rate: change it while the network trains" }, "learning rate", rate)),
-      el("div", { class: "bnviz-arm-numbers" }, el("div", { class: "bnviz-arm-score" }, accuracy, el("small", {}, "test accuracy")), loss, more), chips);
+      el(
+        "div",
+        { class: "bnviz-arm-who" },
+        el("div", { class: "bnviz-arm-name" }, swatch(index), el("strong", {}, arm.name)),
+        el(
+          "label",
+          { class: "bnviz-lr-label", title: "Learning rate: change it while the network trains" },
+          "learning rate",
+          rate,
+        ),
+      ),
+      el(
+        "div",
+        { class: "bnviz-arm-numbers" },
+        el("div", { class: "bnviz-arm-score" }, accuracy, el("small", {}, "test accuracy")),
+        loss,
+        more,
+      ),
+      chips,
+    );
     return { node, button, state, accuracy, loss, more, chips, rate, arm };
+  }
+
+  rateInput(arm, index) {
+    const rate = el("input", {
+      class: "bnviz-lr",
+      type: "number",
+      min: "0",
+      step: "any",
+      "data-bnviz": `learning-rate-${index}`,
+      "aria-label": `Learning rate of “${arm.name}”`,
+      on: {
+        change: () =>
+          Number(rate.value) > 0 && this.app.send({ op: "learning_rate", arm: index, value: Number(rate.value) }),
+      },
+    });
+    return rate;
+  }
+
+  bigSwitch(arm, index) {
+    const norm = NORM_NAMES[ownNorm(arm)] ?? ownNorm(arm);
+    const state = el("span", { class: "bnviz-switch-state" }, "OFF");
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: "bnviz-switch",
+        role: "switch",
+        "aria-checked": "false",
+        "data-bnviz": `switch-${index}`,
+        "aria-label": `${norm} in network “${arm.name}”`,
+        title: `Turn ${norm.toLowerCase()} on or off while it trains (key B: the network last used)`,
+        on: { click: () => this.app.toggle(index), focus: () => (this.app.focusedArm = index) },
+      },
+      el("span", { class: "bnviz-track", "aria-hidden": "true" }, el("span", { class: "bnviz-thumb" })),
+      el("span", { class: "bnviz-switch-text" }, el("small", {}, norm), state),
+    );
+    return { button, state };
   }
 
   /** Switch positions and chips, from the server's word. */
@@ -74,20 +132,45 @@ export class Switches {
     if (card.key === key) return;
     card.key = key;
     const recorded = state.interventions ?? [];
-    const shown = recorded.slice(-3).map((one) => el("span", { class: "bnviz-chip" }, `step ${one.step}: ${label(one, card.arm)}`));
-    if (recorded.length > 3) shown.unshift(el("span", { class: "bnviz-chip", title: recorded.map((one) => `step ${one.step}: ${label(one, card.arm)}`).join("\n") }, `+${recorded.length - 3}`));
+    const shown = recorded
+      .slice(-3)
+      .map((one) => el("span", { class: "bnviz-chip" }, `step ${one.step}: ${label(one, card.arm)}`));
+    if (recorded.length > 3)
+      shown.unshift(
+        el(
+          "span",
+          { class: "bnviz-chip", title: recorded.map((one) => `step ${one.step}: ${label(one, card.arm)}`).join("\n") },
+          `+${recorded.length - 3}`,
+        ),
+      );
     if (recorded.length) shown.push(this.forgetButton());
-    if (state.diverged) shown.unshift(el("span", { class: "bnviz-chip is-alarm" }, `diverged at step ${state.diverged.step}, ${state.diverged.where ?? `layer ${state.diverged.layer}`}`));
+    if (state.diverged)
+      shown.unshift(
+        el(
+          "span",
+          { class: "bnviz-chip is-alarm" },
+          `diverged at step ${state.diverged.step}, ${state.diverged.where ?? `layer ${state.diverged.layer}`}`,
+        ),
+      );
     card.chips.replaceChildren(...shown);
   }
 
   forgetButton() {
-    return el("button", { type: "button", class: "bnviz-link", "data-bnviz": "forget", title: "Forget all recorded switches; the run goes on as it is",
-      on: { click: () => this.app.send({ op: "clear_interventions" }) } }, "forget switches");
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "bnviz-link",
+        "data-bnviz": "forget",
+        title: "Forget all recorded switches; the run goes on as it is",
+        on: { click: () => this.app.send({ op: "clear_interventions" }) },
+      },
+      "forget switches",
+    );
   }
 
   /** The numbers at the shown step, exact to the last digit of a float32. */
-  show(store, shown) {
+  show({ store, shown, following, state }) {
     store.arms.forEach((history, index) => {
       const card = this.cards[index];
       const at = history.index(shown);
@@ -96,7 +179,7 @@ export class Switches {
       setText(card.accuracy, percent(value("test_accuracy")));
       setText(card.loss, `loss: test ${exact(value("test_loss"))} · train ${exact(value("train_loss"))}`);
       setText(card.more, `accuracy: test ${exact(value("test_accuracy"))} · train ${exact(value("train_accuracy"))}`);
-      const rate = exact(value("learning_rate"));
+      const rate = exact(following ? (state.arms?.[index]?.learning_rate ?? NaN) : value("learning_rate"));
       if (document.activeElement !== card.rate && card.rate.value !== rate) card.rate.value = rate;
     });
   }

@@ -11,7 +11,9 @@ let probe = null;
 
 /** Any CSS colour as [r, g, b]. */
 export function rgb(colour) {
-  probe ??= Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  probe ??= Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
+    willReadFrequently: true,
+  });
   probe.clearRect(0, 0, 1, 1);
   probe.fillStyle = colour;
   probe.fillRect(0, 0, 1, 1);

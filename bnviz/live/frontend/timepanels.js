@@ -16,7 +16,11 @@ export class TimePanels extends CanvasChart {
     this.boxes = layout(app.store.arms.length, width, height);
     const [low, high] = steady(this, this.extent());
     const last = app.store.lastTick;
-    this.panels = this.boxes.map((box) => ({ box, x: linear(0, last, box.x, box.x + box.w), y: linear(low, high, box.y + box.h, box.y) }));
+    this.panels = this.boxes.map((box) => ({
+      box,
+      x: linear(0, last, box.x, box.x + box.w),
+      y: linear(low, high, box.y + box.h, box.y),
+    }));
     this.panels.forEach((panel, arm) => this.paintFrame(ctx, panel, arm, { low, high, last }));
   }
 
@@ -80,7 +84,9 @@ export class TimePanels extends CanvasChart {
     const wanted = this.panels[arm].x.invert(px);
     const index = Math.max(0, history.index(wanted));
     const next = Math.min(index + 1, history.length - 1);
-    return Math.abs(history.steps[next] - wanted) < Math.abs(history.steps[index] - wanted) ? history.steps[next] : history.steps[index];
+    return Math.abs(history.steps[next] - wanted) < Math.abs(history.steps[index] - wanted)
+      ? history.steps[next]
+      : history.steps[index];
   }
 
   describe(px, py) {
@@ -101,11 +107,15 @@ function layout(arms, width, height) {
   return Array.from({ length: arms }, (_, arm) => ({
     x: LEFT + (arm % across) * (w + GAP),
     y: TOP + Math.floor(arm / across) * (h + TOP + 4),
-    w, h: Math.max(10, h), first: arm % across === 0, lowest: arm + across >= arms,
+    w,
+    h: Math.max(10, h),
+    first: arm % across === 0,
+    lowest: arm + across >= arms,
   }));
 }
 
-const inside = (boxes, x, y) => boxes.findIndex((box) => x >= box.x - 2 && x <= box.x + box.w + 2 && y >= box.y - 2 && y <= box.y + box.h + 2);
+const inside = (boxes, x, y) =>
+  boxes.findIndex((box) => x >= box.x - 2 && x <= box.x + box.w + 2 && y >= box.y - 2 && y <= box.y + box.h + 2);
 
 /** At most one snapshot a pixel: the indices to draw. */
 export function columns(history, x) {
@@ -124,21 +134,23 @@ export function columns(history, x) {
 export function steady(chart, [low, high]) {
   const key = chart.app.scaleKey();
   const old = chart.range;
-  if (old && chart.rangeKey === key && low >= old[0] && high <= old[1] && high - low > 0.55 * (old[1] - old[0])) return old;
+  if (old && chart.rangeKey === key && low >= old[0] && high <= old[1] && high - low > 0.55 * (old[1] - old[0]))
+    return old;
   chart.rangeKey = key;
   chart.range = roundRange(low, high);
   return chart.range;
 }
 
-/** The range of values over time, unless a few of them dwarf the rest: then those are cut off. */
-export function robustExtent(pairs) {
+/** The range of [low, high] pairs over time; when the rarest few dwarf all others, they are cut off. */
+export function robustExtent(pairs, times = 6, share = 0.1) {
   const finite = pairs.filter(([low, high]) => Number.isFinite(low) && Number.isFinite(high));
   if (!finite.length) return [-1, 1];
-  const low = Math.min(...finite.map((pair) => pair[0]));
-  const high = Math.max(...finite.map((pair) => pair[1]));
-  const spans = finite.map((pair) => Math.max(Math.abs(pair[0]), Math.abs(pair[1]))).sort((a, b) => a - b);
-  const most = 12 * Math.max(spans[Math.floor(0.8 * (spans.length - 1))], 1e-6);
-  return [Math.max(low, -most), Math.min(high, most)];
+  const lows = finite.map((pair) => pair[0]).sort((a, b) => a - b);
+  const highs = finite.map((pair) => pair[1]).sort((a, b) => a - b);
+  const rare = Math.min(Math.ceil(share * finite.length), finite.length - 1);
+  const usual = Math.max(Math.abs(lows[rare]), Math.abs(highs[highs.length - 1 - rare]), 1e-9);
+  const cut = (extreme, quantile) => (Math.abs(extreme) > times * usual ? quantile * 1.2 : extreme);
+  return [cut(lows[0], lows[rare]), cut(highs[highs.length - 1], highs[highs.length - 1 - rare])];
 }
 
 export function clip(ctx, text, width) {

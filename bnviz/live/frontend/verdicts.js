@@ -2,7 +2,19 @@
 
 import { el } from "./dom.js";
 
-const SIGNS = { training: "↗", stuck: "→", saturated: "▮", vanishing: "↓", exploding: "↑", diverged: "✕", no_difference: "=" };
+const SIGNS = {
+  waiting: "…",
+  training: "↗",
+  trained: "✓",
+  stuck: "→",
+  saturated: "▮",
+  dead: "∅",
+  vanishing: "↓",
+  exploding: "↑",
+  diverged: "✕",
+  no_difference: "=",
+  difference: "≠",
+};
 export const INVITATION = "Press Play. Both networks start from the same weights and see the same batches.";
 
 export class Verdicts {
@@ -15,15 +27,20 @@ export class Verdicts {
     const key = JSON.stringify([verdicts, names, invite]);
     if (key === this.key) return;
     this.key = key;
-    const items = (verdicts ?? []).map((verdict) => this.item(verdict, names));
+    const items = (verdicts ?? [])
+      .filter(({ kind }) => !invite || kind !== "waiting")
+      .map((verdict) => this.item(verdict, names));
     if (invite) items.unshift(el("span", { class: "bnviz-verdict is-invitation" }, invite));
     this.node.replaceChildren(...items);
   }
 
   item({ arm, kind, text, number }, names) {
     const own = arm !== null && arm !== undefined;
-    const node = el("span", { class: "bnviz-verdict", "data-kind": kind, style: own ? `--arm: var(--bnviz-arm-${arm % 4})` : null },
-      el("span", { class: "bnviz-sign", "aria-hidden": "true" }, SIGNS[kind] ?? "•"));
+    const node = el(
+      "span",
+      { class: "bnviz-verdict", "data-kind": kind, style: own ? `--arm: var(--bnviz-arm-${arm % 4})` : null },
+      el("span", { class: "bnviz-sign", "aria-hidden": "true" }, SIGNS[kind] ?? "•"),
+    );
     if (own && !text.startsWith(names[arm])) node.append(el("b", {}, names[arm]), " ");
     node.append(text);
     if (number) node.append(" ", el("span", { class: "bnviz-number" }, String(number)));

@@ -1,4 +1,4 @@
-// What the networks do with the data: the decision surface of two-dimensional data, or test images with predictions.
+// The decision surface of two-dimensional data, one map per network, the data points over it.
 
 import { CanvasChart } from "./canvas.js";
 import { percent } from "./format.js";
@@ -17,7 +17,11 @@ export class Surface extends CanvasChart {
     const down = Math.ceil(arms / across);
     const side = Math.max(20, Math.floor(Math.min((width - 8 * (across - 1)) / across, (room - 20 * down) / down)));
     const left = Math.max(0, (width - across * side - 8 * (across - 1)) / 2);
-    this.boxes = app.store.arms.map((_, arm) => ({ x: left + (arm % across) * (side + 8), y: 18 + Math.floor(arm / across) * (side + 20), side }));
+    this.boxes = app.store.arms.map((_, arm) => ({
+      x: left + (arm % across) * (side + 8),
+      y: 18 + Math.floor(arm / across) * (side + 20),
+      side,
+    }));
     this.boxes.forEach((box, arm) => this.paintArm(ctx, box, arm));
     this.paintLegend(ctx, left, this.boxes[arms - 1].y + side + 14, width - left);
   }
@@ -59,9 +63,22 @@ export class Surface extends CanvasChart {
     ctx.strokeRect(box.x + 0.5, box.y + 0.5, box.side - 1, box.side - 1);
   }
 
+  /** The map as a small bitmap, made anew only when another map or theme is shown. */
   raster(cells, arm) {
     this.rasters ??= [];
-    const canvas = (this.rasters[arm] ??= Object.assign(document.createElement("canvas"), { width: GRID, height: GRID }));
+    const raster = (this.rasters[arm] ??= {
+      canvas: Object.assign(document.createElement("canvas"), { width: GRID, height: GRID }),
+      cells: new Uint8Array(GRID * GRID),
+    });
+    const { theme } = this.app;
+    if (raster.theme === theme && raster.cells.every((cell, index) => cell === cells[index])) return raster.canvas;
+    raster.theme = theme;
+    raster.cells.set(cells);
+    this.paintRaster(raster.canvas, cells);
+    return raster.canvas;
+  }
+
+  paintRaster(canvas, cells) {
     const context = canvas.getContext("2d");
     const image = context.createImageData(GRID, GRID);
     const { classes, background } = this.app.theme;
@@ -69,11 +86,11 @@ export class Surface extends CanvasChart {
       const colour = classes[(cells[cell] >> 6) % classes.length];
       const strength = 0.12 + 0.6 * ((cells[cell] & 63) / 63) ** 1.5;
       const target = ((GRID - 1 - (cell >> 5)) * GRID + (cell & 31)) * 4;
-      for (let part = 0; part < 3; part += 1) image.data[target + part] = background[part] + (colour[part] - background[part]) * strength;
+      for (let part = 0; part < 3; part += 1)
+        image.data[target + part] = background[part] + (colour[part] - background[part]) * strength;
       image.data[target + 3] = 255;
     }
     context.putImageData(image, 0, 0);
-    return canvas;
   }
 
   /** The points do not move: they are drawn once a size and theme, then stamped. */
@@ -109,7 +126,9 @@ export class Surface extends CanvasChart {
   }
 
   describe(px, py) {
-    const arm = this.boxes?.findIndex((box) => px >= box.x && px < box.x + box.side && py >= box.y && py < box.y + box.side) ?? -1;
+    const arm =
+      this.boxes?.findIndex((box) => px >= box.x && px < box.x + box.side && py >= box.y && py < box.y + box.side) ??
+      -1;
     const cells = this.app.store.arms[arm]?.sparse.surface.at(this.app.shown);
     if (!cells) return null;
     const box = this.boxes[arm];
@@ -117,9 +136,18 @@ export class Surface extends CanvasChart {
     const row = GRID - 1 - Math.floor(((py - box.y) / box.side) * GRID);
     const cell = cells[row * GRID + column];
     const { bounds } = this.app.meta.points;
-    const place = [bounds[0] + ((column + 0.5) / GRID) * (bounds[1] - bounds[0]), bounds[2] + ((row + 0.5) / GRID) * (bounds[3] - bounds[2])];
-    return { title: this.app.meta.arms[arm].name, rows: [["at", place.map((value) => value.toFixed(2)).join(", ")],
-      ["predicts", String(this.app.meta.classes[cell >> 6] ?? cell >> 6)], ["confidence", percent((cell & 63) / 63, 0)]] };
+    const place = [
+      bounds[0] + ((column + 0.5) / GRID) * (bounds[1] - bounds[0]),
+      bounds[2] + ((row + 0.5) / GRID) * (bounds[3] - bounds[2]),
+    ];
+    return {
+      title: this.app.meta.arms[arm].name,
+      rows: [
+        ["at", place.map((value) => value.toFixed(2)).join(", ")],
+        ["predicts", String(this.app.meta.classes[cell >> 6] ?? cell >> 6)],
+        ["confidence", percent((cell & 63) / 63, 0)],
+      ],
+    };
   }
 
   summary() {
@@ -140,92 +168,11 @@ function point(ctx, label, x, y, size) {
 
 function bestAcross(arms, width, height) {
   const size = (across) => Math.min((width - 8 * (across - 1)) / across, height / Math.ceil(arms / across) - 20);
-  return [1, 2, 3, 4].filter((across) => across <= arms).reduce((best, across) => (size(across) > size(best) ? across : best), 1);
+  return [1, 2, 3, 4]
+    .filter((across) => across <= arms)
+    .reduce((best, across) => (size(across) > size(best) ? across : best), 1);
 }
 
-/** Twelve test images; beside each, every arm's answer with a tick or a cross. */
-export class Digits extends CanvasChart {
-  paint(ctx, width, height) {
-    const { images } = this.app.meta;
-    const total = images.labels.length;
-    const across = width > 330 ? 4 : 3;
-    const down = Math.ceil(total / across);
-    this.cell = { w: width / across, h: height / down, across };
-    const side = Math.min(this.cell.h - 8, this.cell.w * 0.48, 64);
-    for (let index = 0; index < total; index += 1) this.paintImage(ctx, index, side);
-  }
-
-  paintImage(ctx, index, side) {
-    const { app, cell } = this;
-    const x = (index % cell.across) * cell.w + 2;
-    const y = Math.floor(index / cell.across) * cell.h + (cell.h - side) / 2;
-    ctx.imageSmoothingEnabled = false;
-    ctx.drawImage(this.bitmap(index), x, y, side, side);
-    const arms = app.store.arms.length;
-    const pitch = Math.min(18, side / arms);
-    app.store.arms.forEach((history, arm) => {
-      const predictions = history.sparse.predictions.at(app.shown);
-      if (!predictions) return;
-      const right = predictions[index] === app.meta.images.labels[index];
-      const middle = y + side / 2 + (arm - (arms - 1) / 2) * pitch;
-      ctx.textAlign = "left";
-      ctx.textBaseline = "middle";
-      ctx.fillStyle = app.theme.arms[arm % 4];
-      ctx.globalAlpha = right ? 1 : 0.85;
-      ctx.font = `${right ? 600 : 400} ${pitch > 15 ? 13 : 11}px ${app.theme.font}`;
-      ctx.fillText(`${app.meta.classes[predictions[index]] ?? predictions[index]} ${right ? "✓" : "✗"}`, x + side + 6, middle);
-      ctx.globalAlpha = 1;
-    });
-  }
-
-  bitmap(index) {
-    const { images } = this.app.meta;
-    const key = `${this.app.store.generation} ${this.app.theme.dark}`;
-    if (this.bitmapKey !== key) {
-      this.bitmapKey = key;
-      this.bitmaps = [];
-    }
-    this.bitmaps[index] ??= drawDigit(images, index, this.app.theme);
-    return this.bitmaps[index];
-  }
-
-  describe(px, py) {
-    if (!this.cell) return null;
-    const index = Math.floor(py / this.cell.h) * this.cell.across + Math.floor(px / this.cell.w);
-    const { images, classes, arms } = this.app.meta;
-    if (!(index >= 0 && index < images.labels.length)) return null;
-    const rows = this.app.store.arms.map((history, arm) => {
-      const predictions = history.sparse.predictions.at(this.app.shown);
-      const confidences = history.sparse.confidences.at(this.app.shown);
-      return [arms[arm].name, predictions ? `${classes[predictions[index]] ?? predictions[index]}, ${percent(confidences?.[index], 1)} sure` : "–", this.app.theme.arms[arm % 4]];
-    });
-    return { title: `test image ${index + 1}, a ${classes[images.labels[index]] ?? images.labels[index]}`, rows };
-  }
-
-  summary() {
-    const { images, arms } = this.app.meta;
-    return this.app.store.arms.map((history, arm) => {
-      const predictions = history.sparse.predictions.at(this.app.shown);
-      const right = predictions ? images.labels.filter((label, index) => label === predictions[index]).length : 0;
-      return `${arms[arm].name}: ${right} of ${images.labels.length} test images right.`;
-    }).join(" ");
-  }
-}
-
-function drawDigit({ width, height, pixels }, index, theme) {
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d");
-  const image = context.createImageData(width, height);
-  const most = Math.max(1, ...pixels[index]);
-  pixels[index].forEach((value, cell) => {
-    const strength = 0.06 + 0.86 * (value / most);
-    for (let part = 0; part < 3; part += 1) image.data[cell * 4 + part] = theme.background[part] + (theme.text[part] - theme.background[part]) * strength;
-    image.data[cell * 4 + 3] = 255;
-  });
-  context.putImageData(image, 0, 0);
-  return canvas;
-}
-
-export function accuracySummary(app, title) {
+function accuracySummary(app, title) {
   return `${title}. ${app.store.arms.map((history, arm) => `${app.meta.arms[arm].name}: test accuracy ${percent(history.value("test_accuracy", history.index(app.shown)))}.`).join(" ")}`;
 }

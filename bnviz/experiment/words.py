@@ -1,12 +1,12 @@
-"""The words of the screen: labels of fields and values, and names that tell arms apart."""
+"""The words for fields and values, and names that tell arms apart."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.config import PLAIN_FIELDS, ExperimentConfig
 from bnviz.experiment.presets import PRESETS
-from bnviz.sharing.link import CONFIG_FIELDS
 
 LABELS = {
     "dataset": "Data", "samples": "Samples", "noise": "Noise", "data_seed": "Data seed",
@@ -40,13 +40,13 @@ def value_label(value: Any) -> str:
     return VALUES.get(value, str(value)) if isinstance(value, str) else f"{value:g}"
 
 
-def name_arms(arms: list[ExperimentConfig]) -> tuple[str, ...]:
+def name_arms(arms: Sequence[ExperimentConfig]) -> tuple[str, ...]:
     """Name arms by the fields in which they differ, as in "with BN, learning rate 0.1"; presets keep their names."""
     bare = tuple(arm.replace(interventions=(), seed=0) for arm in arms)
     for preset in PRESETS.values():
         if preset.arms == bare:
             return preset.names
-    varied = [name for name in CONFIG_FIELDS if len({getattr(arm, name) for arm in arms}) > 1]
+    varied = [name for name in PLAIN_FIELDS if len({getattr(arm, name) for arm in arms}) > 1]
     names = []
     for number, arm in enumerate(arms, 1):
         parts = [
