@@ -38,13 +38,19 @@ class LinkError(ConfigError):
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """What a link says: the arms and their names, and what the reader looked at."""
+    """What a link says: the arms and their names, and what the reader looked at; None is the page's own choice."""
 
     arms: tuple[ExperimentConfig, ...]
     names: tuple[str, ...]
     layer: int | None = None
     charts: tuple[str, ...] | None = None
     until: int | None = None
+
+    @property
+    def shown_layer(self) -> int:
+        """The hidden layer to look at, from 0; the last one that all arms have unless the link says another."""
+        last = min(arm.hidden_layers for arm in self.arms) - 1
+        return last if self.layer is None else min(self.layer, last)
 
     @property
     def preset(self) -> str | None:

@@ -158,7 +158,7 @@ def _tensorboard(config: ExperimentConfig, stack: ExitStack) -> Steps:
 def contestants() -> dict[str, Contestant]:
     """Return the contestants that can run here, the bare loop first; TensorBoard is one where it is installed."""
     found = [
-        Contestant("bare", "bare loop: nn.Sequential, default SGD, tensor slices", lambda config, _: Plain(config)),
+        Contestant("bare", "bare loop: nn.Sequential, SGD, tensor slices", lambda config, _: Plain(config)),
         Contestant("uncaptured", "bnviz, nothing captured", _ours(0)),
         Contestant("step", "bnviz, capture at every step", _ours(1), 1.25),
         Contestant("tenth", "bnviz, capture at every tenth step", _ours(10), 1.05),

@@ -11,12 +11,8 @@ from bnviz.ui.state import lab_state, write_address
 
 STYLE = """
 <style>
-[data-testid="stMainBlockContainer"] { padding: 2.8rem 1.5rem 1rem; }
-@media (min-width: 768px) {
-  .stApp:has([data-testid="stSidebar"][aria-expanded="true"]) [data-testid="stMainBlockContainer"] {
-    padding-top: 1rem;
-  }
-}
+[data-testid="stMainBlockContainer"] { padding: 1rem 1.5rem; }
+.stApp:has([data-testid="stExpandSidebarButton"]) [data-testid="stMainBlockContainer"] { padding-top: 2.8rem; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stHeader"] { background: transparent; pointer-events: none; }
 [data-testid="stHeader"] button { pointer-events: auto; }

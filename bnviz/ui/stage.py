@@ -30,7 +30,7 @@ def stage(state: LabState) -> None:
         "generation": state.revision,
         "socket": SOCKET,
         "assets": assets_path(),
-        "view": {"layer": link.layer or 0, "charts": link.charts and list(link.charts), "until": link.until},
+        "view": {"layer": link.shown_layer, "charts": link.charts and list(link.charts), "until": link.until},
     }
     _mount(key="stage", data=data, on_view_change=lambda: _follow(state), on_lost_change=lambda: None)
 

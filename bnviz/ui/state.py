@@ -75,8 +75,10 @@ class LabState:
                 arms=arms,
                 charts=None if charts is None else tuple(c for c in charts if c in CHARTS),
                 until=None if until is None else int(until),
-                layer=int(layer) if layer else None,
+                layer=None if layer is None else int(layer),
             )
+            if self.link.layer == replace(self.link, layer=None).shown_layer:
+                self.link = replace(self.link, layer=None)
             decode(encode(self.link))
         except (ConfigError, TypeError, ValueError, AttributeError) as error:
             self.problem = f"the page sent something that can't be recorded in the link: {error!s:.200}"

@@ -162,7 +162,7 @@ export class Switches {
         type: "button",
         class: "bnviz-link",
         "data-bnviz": "forget",
-        title: "Forget all recorded switches; the run goes on as it is",
+        title: "Rewind to step 0 without the recorded switches",
         on: { click: () => this.app.send({ op: "clear_interventions" }) },
       },
       "forget switches",

@@ -1,0 +1,207 @@
+"""The app in a process of its own, a real Chromium, and what a person does with the lab's page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, Playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60.0
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--no-proxy-server", "--force-color-profile=srgb",
+)  # fmt: skip
+
+
+def find_chromium() -> str | None:
+    """Return the system's Chromium, where there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Chromium without a window, quiet towards the network."""
+    return playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
+
+
+@dataclass
+class Server:
+    """The app in a process of its own."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    started: float
+
+
+@contextmanager
+def serve(log: Path) -> Iterator[Server]:
+    """Start the app on a free port as a stranger would, and stop it afterwards."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("STREAMLIT_")}
+    with log.open("wb") as output:
+        started = time.monotonic()
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    server = Server(f"http://127.0.0.1:{port}", process, log, started)
+    try:
+        _wait_until_healthy(server)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_healthy(server: Server) -> None:
+    while server.process.poll() is None and time.monotonic() < server.started + PATIENCE:
+        if _is_healthy(server):
+            return
+        time.sleep(0.02)
+    raise RuntimeError(f"the app did not start:\n{server.log.read_text()}")
+
+
+def _is_healthy(server: Server) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with direct.open(f"{server.url}/_stcore/health", timeout=2) as answer:
+            return bool(answer.read())
+    except OSError:
+        return False
+
+
+def at(name: str) -> str:
+    """Return the selector of a part of the stage."""
+    return f'[data-bnviz="{name}"]'
+
+
+@dataclass
+class Lab:
+    """The lab's page; everything waits for what is to be seen, never for a time."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE * 1000)
+        self.page.on("console", lambda message: self._hear(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        self.page.on("request", lambda request: self._leave(request.url))
+        self.page.on("websocket", lambda socket: self._leave(socket.url))
+
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(f"{kind}: {text}")
+
+    def _leave(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("data", "blob", "about") and parts.netloc != urlsplit(self.url).netloc:
+            self.foreign.append(url)
+
+    def open(self, query: str = "") -> Lab:
+        """Open an address and wait until the stage shows the first numbers."""
+        self.page.goto(f"{self.url}/{query}")
+        self.wait_usable()
+        return self
+
+    def wait_usable(self) -> None:
+        self.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
+        self.page.wait_for_function(
+            "name => /\\d/.test(document.querySelector(name)?.textContent ?? '')", arg=at("loss-readout-0")
+        )
+
+    def wait(self, condition: str) -> Any:
+        """Wait until a condition in the page holds and return its value."""
+        return self.page.wait_for_function(condition).json_value()
+
+    def js(self, expression: str) -> Any:
+        return self.page.evaluate(expression)
+
+    def click(self, name: str) -> None:
+        self.page.click(at(name))
+
+    def text(self, name: str) -> str:
+        return self.page.locator(at(name)).inner_text()
+
+    def attribute(self, name: str, attribute: str) -> str | None:
+        return self.page.get_attribute(at(name), attribute)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the stage's own counters."""
+        found: dict[str, Any] = self.js("({...bnvizStats})")
+        return found
+
+    @property
+    def shown(self) -> int:
+        return int(self.stats()["shown"])
+
+    def step_at_least(self, step: int) -> None:
+        self.wait(f"bnvizStats.lastStep >= {step} && bnvizStats.lastStep")
+
+    def numbers(self) -> list[str]:
+        """Return the exact losses and accuracies of both networks at the shown step, as they stand on screen."""
+        return [self.text(f"{kind}-{arm}") for arm in (0, 1) for kind in ("loss-readout", "accuracy-exact")]
+
+    def play(self) -> None:
+        self.click("play")
+        self.wait("bnvizStats.playing")
+
+    def pause(self) -> None:
+        self.click("play")
+        self.wait("!bnvizStats.playing")
+
+    def pause_at(self, step: int) -> None:
+        """Set the step to pause at, play, and wait until it is reached and shown."""
+        self.set_until(step)
+        self.page.click(at("play"))
+        self.wait(f"!bnvizStats.playing && bnvizStats.lastStep === {step} && bnvizStats.shown === {step}")
+
+    def set_until(self, step: int | None) -> None:
+        self.page.fill(at("until"), "" if step is None else str(step))
+        self.page.press(at("until"), "Enter")
+        self.page.evaluate("document.activeElement.blur()")
+
+    def query(self) -> dict[str, str]:
+        """Return the address's query."""
+        return {key: values[0] for key, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def wait_query(self, key: str, pattern: str) -> str:
+        """Wait until a part of the address fits a pattern and return it."""
+        self.page.wait_for_function(
+            "([key, pattern]) => new RegExp(pattern).test(new URLSearchParams(location.search).get(key) ?? '')",
+            arg=[key, pattern],
+        )
+        return self.query()[key]
+
+    def hide(self, hidden: bool) -> None:
+        """Have the page believe that it lies behind another tab, as headless Chromium never hides one."""
+        self.page.evaluate(
+            """hidden => {
+              Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+              Object.defineProperty(document, "visibilityState",
+                { configurable: true, get: () => (hidden ? "hidden" : "visible") });
+              document.dispatchEvent(new Event("visibilitychange"));
+            }""",
+            hidden,
+        )

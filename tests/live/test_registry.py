@@ -1,0 +1,146 @@
+"""Runs are reached by their tokens alone, start anew with a revision, and are freed when nobody watches."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+
+import bnviz.live.registry
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.live.registry import FREED_AFTER, MAX_RUNS, Registry
+from bnviz.live.run import LiveRun
+
+ARMS = (ExperimentConfig(width=4), ExperimentConfig(width=4, normalization="batch"))
+NAMES = ("without", "with")
+
+
+class Hand:
+    """In the place of the workers: remembers who was woken, and gives turns when told to."""
+
+    def __init__(self) -> None:
+        self.woken: list[LiveRun] = []
+
+    def wake(self, run: LiveRun) -> None:
+        self.woken.append(run)
+
+    def obey(self, run: LiveRun) -> None:
+        while run.inbox:
+            run.inbox.popleft()(run)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry(Hand())  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that goes on only when `clock.ahead` grows."""
+    real, clock = time.monotonic, SimpleNamespace(ahead=0.0)
+    clock.monotonic = lambda: real() + clock.ahead
+    monkeypatch.setattr(bnviz.live.registry, "time", clock)
+    return clock
+
+
+def open_run(registry: Registry, token: str | None = None, revision: int = 0) -> str:
+    return registry.open(token, revision, ARMS, NAMES, None)
+
+
+def test_tokens_are_long_random_and_each_its_own(registry):
+    tokens = [open_run(registry) for _ in range(50)]
+    assert len(set(tokens)) == 50
+    assert all(len(token) >= 32 for token in tokens), "24 random bytes can't be guessed"
+    assert len({token[:3] for token in tokens}) > 20, "no part of them counts up"
+
+
+def test_each_token_reaches_its_own_run_and_no_other(registry):
+    one, other = open_run(registry), open_run(registry)
+    assert registry.find(one).run is not registry.find(other).run
+    for guess in ("", "0", one[:-1], one + "A", one.swapcase(), "../" + one):
+        assert registry.find(guess) is None
+
+
+def test_a_token_that_nobody_was_given_opens_a_run_under_a_fresh_one(registry):
+    token = open_run(registry, "chosen-by-a-visitor")
+    assert token != "chosen-by-a-visitor"
+    assert registry.find("chosen-by-a-visitor") is None
+
+
+def test_the_same_revision_keeps_the_run_as_it_is(registry):
+    token = open_run(registry)
+    run = registry.find(token).run
+    assert open_run(registry, token) == token
+    assert registry.find(token).run is run
+    assert not run.inbox
+
+
+def test_another_revision_starts_the_run_anew_at_its_next_turn(registry):
+    token = open_run(registry)
+    run = registry.find(token).run
+    run.playing = True
+    deeper = tuple(arm.replace(hidden_layers=5) for arm in ARMS)
+    assert registry.open(token, 1, deeper, NAMES, 20) == token
+    assert registry.workers.woken[-1] is run
+    assert run.generation == 0, "only a worker touches the run"
+    registry.workers.obey(run)
+    assert (run.generation, run.playing) == (1, False)
+    assert run.comparison.stop_at == 20
+    assert run.meta()["arms"][0]["layers"] == 5
+
+
+def test_an_unwatched_run_is_freed_after_two_minutes_and_not_before(registry, clock):
+    assert FREED_AFTER == 120
+    token = open_run(registry)
+    clock.ahead = 115
+    assert registry.find(token) is not None
+    clock.ahead = 125
+    assert registry.find(token) is None
+    assert open_run(registry, token) != token
+
+
+def test_a_watched_run_stays_and_its_two_minutes_begin_when_the_page_leaves(registry, clock):
+    token, page = open_run(registry), object()
+    seat = registry.find(token)
+    registry.sit(seat, page)
+    clock.ahead = 10_000
+    assert registry.find(token) is seat
+    seat.run.playing = True
+    registry.leave(seat, page)
+    registry.workers.obey(seat.run)
+    assert not seat.run.playing, "it pauses at once"
+    clock.ahead += 115
+    assert registry.find(token) is seat
+    clock.ahead += 10
+    assert registry.find(token) is None
+
+
+def test_a_page_that_lost_its_seat_cannot_empty_it(registry):
+    token, older, newer = open_run(registry), object(), object()
+    seat = registry.find(token)
+    registry.sit(seat, older)
+    registry.sit(seat, newer)
+    registry.leave(seat, older)
+    assert seat.socket is newer
+    assert not seat.run.inbox
+
+
+def test_opening_without_end_keeps_a_bounded_number_of_runs_and_those_that_are_watched(registry):
+    watched = open_run(registry)
+    registry.sit(registry.find(watched), object())
+    tokens = [open_run(registry) for _ in range(5 * MAX_RUNS)]
+    alive = [token for token in tokens if registry.find(token)]
+    assert len(alive) <= MAX_RUNS + 1
+    assert alive == tokens[-len(alive) :], "the longest left go first"
+    assert registry.find(watched) is not None
+
+
+def test_each_watched_run_knows_how_many_share_the_workers(registry):
+    seats = [registry.find(open_run(registry)) for _ in range(3)]
+    pages = [object() for _ in seats]
+    for seat, page in zip(seats, pages, strict=True):
+        registry.sit(seat, page)
+    assert [seat.run.crowd for seat in seats] == [3, 3, 3]
+    registry.leave(seats[0], pages[0])
+    assert [seat.run.crowd for seat in seats[1:]] == [2, 2]
