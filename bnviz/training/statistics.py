@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from bnviz.experiment.snapshot import CELLS
 
 Floats = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.intp]
 
 
 def percentiles(ordered: Floats, quantiles: tuple[int, ...]) -> Floats:
@@ -15,16 +18,27 @@ def percentiles(ordered: Floats, quantiles: tuple[int, ...]) -> Floats:
 
     Only finite values count; a row without any gives NaN.
     """
-    position = np.asarray(quantiles) / 100 * (ordered.shape[1] - 1)
-    below = position.astype(np.intp)
-    above = np.minimum(below + 1, ordered.shape[1] - 1)
-    low, high = ordered[:, below], ordered[:, above]
-    weight = (position - below).astype(np.float32)
-    result: Floats = low + (high - low) * weight
-    for row in np.flatnonzero(~np.isfinite(ordered[:, (0, -1)]).all(1)):
+    below, above, weight = _positions(ordered.shape[1], quantiles)
+    low = ordered[:, below]
+    result: Floats = low + (ordered[:, above] - low) * weight
+    for row in _broken(ordered):
         finite = ordered[row][np.isfinite(ordered[row])]
         result[row] = np.percentile(finite, quantiles) if len(finite) else np.nan
     return result
+
+
+@lru_cache(maxsize=64)
+def _positions(size: int, quantiles: tuple[int, ...]) -> tuple[Indices, Indices, Floats]:
+    """Between which order statistics the percentiles lie, and how far towards the upper one."""
+    position = np.asarray(quantiles) / 100 * (size - 1)
+    below = position.astype(np.intp)
+    return below, np.minimum(below + 1, size - 1), (position - below).astype(np.float32)
+
+
+def _broken(ordered: Floats) -> list[int]:
+    """The sorted rows with a value that is not finite: these stand at the ends."""
+    finite = np.isfinite(ordered[:, 0]) & np.isfinite(ordered[:, -1])
+    return [] if finite.all() else np.flatnonzero(~finite).tolist()
 
 
 def histograms(ordered: Floats, edges: Floats) -> npt.NDArray[np.uint32]:
@@ -34,20 +48,23 @@ def histograms(ordered: Floats, edges: Floats) -> npt.NDArray[np.uint32]:
     [rows, bins + 1]. Infinities and NaN are counted as non-finite alone, so each row sums to n.
     """
     rows, size = ordered.shape
-    cuts = np.empty((rows, CELLS), np.int64)
+    cuts = np.empty((rows, CELLS), np.uint32)
     cuts[:, -2:] = size
+    last = (ordered[:, -1] >= edges[:, -1]).tolist()
     for row in range(rows):
-        cuts[row, :-2] = ordered[row].searchsorted(edges[row])
-    for row in np.flatnonzero(ordered[:, -1] >= edges[:, -1]).tolist():
-        cuts[row, -3] = ordered[row].searchsorted(edges[row, -1], "right")
-    counts = np.diff(cuts, axis=1, prepend=0)
-    for row in np.flatnonzero(~np.isfinite(ordered[:, (0, -1)]).all(1)).tolist():
+        values = ordered[row]
+        cuts[row, :-2] = values.searchsorted(edges[row])
+        if last[row]:
+            cuts[row, -3] = values.searchsorted(edges[row, -1], "right")
+    counts = cuts.copy()
+    counts[:, 1:] -= cuts[:, :-1]
+    for row in _broken(ordered):
         below = int(np.count_nonzero(np.isneginf(ordered[row])))
         above = size - below - int(np.count_nonzero(np.isfinite(ordered[row])))
         counts[row, 0] -= below
         counts[row, -2] -= above
         counts[row, -1] = below + above
-    return counts.astype(np.uint32)
+    return counts
 
 
 def outside(ordered: Floats, low: float, high: float) -> Floats:

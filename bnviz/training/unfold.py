@@ -102,7 +102,7 @@ class Training:
             loss = F.cross_entropy(self.network(x), y)
         if not math.isfinite(value := loss.item()):
             return self._break(x, y)
-        self.optimizer.zero_grad()
+        self._forget_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
         if capture:
             self.capture.before_update()
@@ -111,6 +111,11 @@ class Training:
         if evaluated is None:
             return None
         return self._snapshot(step, value, evaluated)
+
+    def _forget_gradients(self) -> None:
+        """As `zero_grad`, without its profiler's entry, which costs a twentieth of a small network's step."""
+        for parameter in self.optimizer.param_groups[0]["params"]:
+            parameter.grad = None
 
     def _evaluate(self, surface: bool) -> dict[str, Array]:
         return self.evaluation.measure(self.network, self.step, self.normalization, surface=surface)
@@ -131,7 +136,7 @@ class Training:
         where = "output layer" if last else f"hidden layer {layer + 1}"
         self.diverged = Divergence(self.step, layer, where)
         evaluated = self._evaluate(surface=True)
-        self.optimizer.zero_grad()
+        self._forget_gradients()
         with self.capture.probe:
             loss = F.cross_entropy(self.network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
