@@ -333,7 +333,7 @@ def _cell(snapshot: Snapshot | None) -> str:
 
 
 def _verdicts_text(asked: Link, comparison: Comparison) -> str:
-    found = verdicts(comparison.histories, comparison.trainings[0].data.chance)
+    found = verdicts(comparison.histories, comparison.chances)
     lines = [
         f"{'all' if verdict.arm is None else _labels(asked.names)[verdict.arm]}: {verdict.text}; {verdict.number}"
         for verdict in found

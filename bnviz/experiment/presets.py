@@ -97,8 +97,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "no-difference": Preset(
         title="Where BN changes nothing much",
-        look_for="Compare the losses: this ReLU network is well initialised and learns as fast without BN. BN is not "
-        "magic.",
+        look_for="Compare the losses: this ReLU network is well initialised and learns about as fast without BN. "
+        "BN is not magic.",
         arms=twins(activation="relu", init="he", learning_rate=0.1, batch_size=64),
         names=TWIN_NAMES,
     ),

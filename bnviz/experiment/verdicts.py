@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -18,7 +19,7 @@ Kind = Literal[
 
 LEARNT = 0.9  # test accuracy of a network that is called trained
 STUCK_AFTER = 100  # steps before "stuck at chance" may be said
-NEAR_CHANCE = 1.25  # accuracy up to this times chance is "at chance"
+NEAR_CHANCE = 2.0  # accuracy within so many standard deviations of chance is "at chance"
 MOSTLY = 0.5  # share of saturated values or dead units that is worth a word
 STEEP = 10.0  # gradient ratio first to last hidden layer that is called vanishing or exploding
 SAME = 0.02  # accuracies closer than this are no real difference
@@ -36,13 +37,27 @@ class Verdict:
     number: str
 
 
-def verdicts(histories: Sequence[History], chance: float) -> list[Verdict]:
-    """Return what the newest snapshots bear out, and nothing else; `chance` is the most frequent class's share."""
-    found = [verdict for arm, history in enumerate(histories) for verdict in _of_arm(arm, history, chance)]
+@dataclass(frozen=True)
+class Chance:
+    """What guessing reaches: the most frequent class's share of the test samples, and their number."""
+
+    share: float
+    samples: int
+
+    @property
+    def limit(self) -> float:
+        """Up to here an accuracy can't be told from guessing: two binomial standard deviations above the share."""
+        return self.share + NEAR_CHANCE * math.sqrt(self.share * (1 - self.share) / self.samples)
+
+
+def verdicts(histories: Sequence[History], chances: Sequence[Chance]) -> list[Verdict]:
+    """Return what the newest snapshots bear out, and nothing else; `chances` says what guessing reaches in each arm."""
+    pairs = enumerate(zip(histories, chances, strict=True))
+    found = [verdict for arm, (history, chance) in pairs for verdict in _of_arm(arm, history, chance)]
     return [*_across(histories), *found]
 
 
-def _of_arm(arm: int, history: History, chance: float) -> list[Verdict]:
+def _of_arm(arm: int, history: History, chance: Chance) -> list[Verdict]:
     if len(history) == 0:
         return [Verdict(arm, "waiting", "not started", "step 0")]
     if history.diverged is not None:
@@ -52,16 +67,16 @@ def _of_arm(arm: int, history: History, chance: float) -> list[Verdict]:
     return [_progress(arm, history, chance), *_signals(arm, history)]
 
 
-def _progress(arm: int, history: History, chance: float) -> Verdict:
+def _progress(arm: int, history: History, chance: Chance) -> Verdict:
     step, accuracy = int(history["step"][-1]), _recent(history, "test_accuracy")
     number = f"test accuracy {accuracy:.1%}"
     if accuracy >= LEARNT:
         reached = int(history["step"][np.argmax(history["test_accuracy"] >= LEARNT)])
         return Verdict(arm, "trained", f"reached {LEARNT:.0%} at about step {reached}", number)
-    if accuracy <= NEAR_CHANCE * chance:
+    if accuracy <= chance.limit:
         if step >= STUCK_AFTER:
-            return Verdict(arm, "stuck", "stuck at chance", f"{number}, chance {chance:.1%} (step {step})")
-        return Verdict(arm, "waiting", "still at chance", f"{number}, chance {chance:.1%} (step {step})")
+            return Verdict(arm, "stuck", "stuck at chance", f"{number}, chance {chance.share:.1%} (step {step})")
+        return Verdict(arm, "waiting", "still at chance", f"{number}, chance {chance.share:.1%} (step {step})")
     return Verdict(arm, "training", "training", number)
 
 

@@ -24,6 +24,7 @@ VALUES = {
     "batch": "BatchNorm", "layer": "LayerNorm", "group": "GroupNorm", "noisy_batch": "noisy BatchNorm",
     "before": "before the activation", "after": "after the activation",
 }  # fmt: skip
+NAME_LENGTH = 40
 SHORT = {
     "none": "without BN",
     "batch": "with BN",
@@ -47,13 +48,13 @@ def name_arms(arms: Sequence[ExperimentConfig]) -> tuple[str, ...]:
         if preset.arms == bare:
             return preset.names
     varied = [name for name in PLAIN_FIELDS if len({getattr(arm, name) for arm in arms}) > 1]
-    names = []
-    for number, arm in enumerate(arms, 1):
-        parts = [
-            SHORT[arm.normalization]
-            if name == "normalization"
-            else f"{LABELS[name].lower()} {value_label(getattr(arm, name))}"
-            for name in varied
-        ]
-        names.append("; ".join(parts).replace(",", ";")[:40] or f"network {number}")
-    return tuple(names)
+    names = ["; ".join(_said(arm, name) for name in varied)[:NAME_LENGTH].strip() or "network" for arm in arms]
+    if len(set(names)) == len(names):
+        return tuple(names)
+    return tuple(f"{name[: NAME_LENGTH - 2].strip()} {number}" for number, name in enumerate(names, 1))
+
+
+def _said(arm: ExperimentConfig, name: str) -> str:
+    """One field of an arm in words; without a comma, which parts names in a link."""
+    value = getattr(arm, name)
+    return SHORT[value] if name == "normalization" else f"{LABELS[name].lower()} {value_label(value)}"

@@ -84,8 +84,10 @@ class LiveRun:
         self._reset_player()
 
     def play(self) -> None:
-        """Train whenever this run has its turn."""
-        self.playing = not self.comparison.finished and not self.comparison.stopped
+        """Train whenever this run has its turn; where it was to pause and did, go on beyond."""
+        if self.comparison.stopped:
+            self.stop_at(None)
+        self.playing = not self.comparison.finished
         self._marks.clear()
 
     def pause(self) -> None:
@@ -242,7 +244,7 @@ class LiveRun:
         }  # fmt: skip
         now = time.monotonic()
         if self._stale or now - self._verdicts[0] >= VERDICT_INTERVAL:
-            found = [asdict(v) for v in verdicts(comparison.histories, comparison.trainings[0].data.chance)]
+            found = [asdict(v) for v in verdicts(comparison.histories, comparison.chances)]
             if found != self._verdicts[1] or self._stale:
                 state["verdicts"] = found
             self._verdicts = (now, found)

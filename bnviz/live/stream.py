@@ -17,6 +17,7 @@ from bnviz.live.run import CommandError, LiveRun, Question
 
 MAX_MESSAGE = 2048
 MAX_STEPS_AT_ONCE = 100
+SLOWEST = 0.01
 PATIENCE = 1.0
 REPLACED = 4001
 Message = Mapping[str, Any]
@@ -40,6 +41,8 @@ def real(message: Message, name: str, low: float, high: float) -> float:
 
 def _speed(message: Message) -> Callable[[LiveRun], None]:
     value = real(message, "steps_per_second", 0, 1e6)
+    if 0 < value < SLOWEST:
+        raise CommandError(f"steps_per_second must be 0 (flat out) or from {SLOWEST:g}; got {value:g}")
     return lambda run: run.set_speed(value)
 
 
@@ -101,9 +104,11 @@ class Stream:
         self.registry.sit(self.seat, self)
         try:
             while self.seat.socket is self:
-                text = await self.websocket.receive_text()
+                event = await self.websocket.receive()
+                if event["type"] == "websocket.disconnect":
+                    break
                 try:
-                    self._take(text)
+                    self._take(event.get("text") or "")
                 except (CommandError, ConfigError) as error:
                     await self._send([json.dumps({"type": "error", "message": str(error)})])
         except (WebSocketDisconnect, RuntimeError):

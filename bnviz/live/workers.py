@@ -12,6 +12,7 @@ import time
 from bnviz.live.run import LiveRun
 
 LOG = logging.getLogger(__name__)
+LONGEST_WAIT = 3600.0  # a lock can't wait for ever
 
 
 class Workers:
@@ -80,4 +81,4 @@ class Workers:
                     del self._planned[run]
                     self._busy.add(run)
                     return run
-                self._condition.wait(self._due[0][0] - now if self._due else None)
+                self._condition.wait(min(self._due[0][0] - now, LONGEST_WAIT) if self._due else None)

@@ -79,7 +79,8 @@ def encode(link: Link) -> dict[str, str]:
         if values != [getattr(arm, name) for arm in base] or (name == "normalization" and preset is None):
             texts = [_to_text(value) for value in values]
             query[name] = texts[0] if len(set(texts)) == 1 else ",".join(texts)
-    if preset is None and link.names != name_arms(link.arms):
+    counted = any("," in text for text in query.values())
+    if preset is None and (link.names != name_arms(link.arms) or not counted):
         query["names"] = ",".join(link.names)
     turns = [
         f"{number}@{i.step}:{i.normalization or _to_text(i.learning_rate)}"
@@ -125,7 +126,7 @@ def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
             raise LinkError("link", f"unknown part {key!r:.60} in the link: {hint}")
     base = _base(single)
     table = {name: single[name].split(",") for name in PLAIN_FIELDS if name in single}
-    if base is None:
+    if base is None and not any(len(values) > 2 for values in table.values()):
         table.setdefault("normalization", ["none", "batch"])
     count = _count(base, table, single)
     arms = [_arm(base, table, index, count) for index in range(count)]

@@ -9,6 +9,7 @@ from dataclasses import replace
 from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Divergence
+from bnviz.experiment.verdicts import Chance
 from bnviz.training.unfold import Training
 
 MAX_ARMS = 4
@@ -46,6 +47,11 @@ class Comparison:
     def configs(self) -> list[ExperimentConfig]:
         """The arms' configurations with every intervention so far: they unfold into these histories."""
         return [training.config for training in self.trainings]
+
+    @property
+    def chances(self) -> list[Chance]:
+        """What guessing reaches on each arm's evaluated test samples."""
+        return [Chance(training.data.chance, training.evaluation.tested) for training in self.trainings]
 
     @property
     def diverged(self) -> list[Divergence | None]:

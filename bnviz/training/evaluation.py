@@ -52,6 +52,11 @@ class Evaluation:
         self._batches = -(-count // config.batch_size)
         self._wrapped_x = test_x[torch.arange(self._batches * config.batch_size) % count]
 
+    @property
+    def tested(self) -> int:
+        """How many test samples the accuracies are of."""
+        return len(self._test_y)
+
     def points(self) -> dict[str, list[float]]:
         """Return the shown samples of planar data and the picture's frame: x, y, label, bounds."""
         x, y = self._train_x.T.tolist()

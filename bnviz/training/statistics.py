@@ -50,7 +50,7 @@ def histograms(ordered: Floats, edges: Floats) -> npt.NDArray[np.uint32]:
     rows, size = ordered.shape
     cuts = np.empty((rows, CELLS), np.uint32)
     cuts[:, -2:] = size
-    last = (ordered[:, -1] >= edges[:, -1]).tolist()
+    last = (~(ordered[:, -1] < edges[:, -1])).tolist()  # NaN stands last, and may hide a value on the edge
     for row in range(rows):
         values = ordered[row]
         cuts[row, :-2] = values.searchsorted(edges[row])

@@ -101,7 +101,7 @@ class Training:
         with self.capture.probe if capture else nullcontext():
             loss = F.cross_entropy(self.network(x), y)
         if not math.isfinite(value := loss.item()):
-            return self._break(x, y)
+            return self._break(x, y, value)
         self._forget_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
         if capture:
@@ -129,7 +129,7 @@ class Training:
         }
         return Snapshot(step, self.config, values, self.diverged)
 
-    def _break(self, x: Tensor, y: Tensor) -> Snapshot:
+    def _break(self, x: Tensor, y: Tensor, value: float) -> Snapshot:
         """Find where the first non-finite value is, and measure the broken step once, without an update."""
         layer = self._first_broken_layer(x)
         last = layer == self.config.hidden_layers
@@ -141,7 +141,7 @@ class Training:
             loss = F.cross_entropy(self.network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
         self.capture.before_update()
-        return self._snapshot(self.step, loss.item(), evaluated)
+        return self._snapshot(self.step, value, evaluated)
 
     def _first_broken_layer(self, x: Tensor) -> int:
         signals, _ = self.network.observe(x, "batch", generator(self.config.seed, "probe", self.step))

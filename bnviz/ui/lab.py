@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import streamlit as st
 
 from bnviz.experiment.presets import PRESETS
@@ -20,6 +22,11 @@ STYLE = """
 """
 
 
+def plain(text: str) -> str:
+    """Return Markdown that shows the text as it is: a message may quote what a stranger wrote into a link."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
 def show() -> None:
     """Draw the lab: controls beside, what to look for above, the stage below."""
     state = lab_state()
@@ -28,7 +35,7 @@ def show() -> None:
         st.markdown("**bnviz** · batch normalization, live")
         sidebar(state)
     if state.problem:
-        st.error(state.problem)
+        st.error(plain(state.problem))
         state.problem = None
     preset = state.link.preset
     if preset is not None:

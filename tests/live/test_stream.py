@@ -400,7 +400,6 @@ def test_a_hostile_message_gets_an_error_that_says_what_is_allowed_and_the_strea
     assert (header["step"], header["playing"]) == (0, False), "and nothing was done"
 
 
-@pytest.mark.xfail(strict=True, reason="a binary message ends the stream with a KeyError in the server's log")
 def test_a_binary_message_gets_an_error_and_the_stream_lives(server):
     with server.client() as client:
         client.pull()
@@ -444,8 +443,7 @@ def test_no_speed_however_small_stops_anybody_elses_training(speed):
     run.play()
     run.ask(bnviz.live.run.Question(0, -1, 0, -1, lambda _messages: None))
     due = run.work()
-    if due is not None and due - time.monotonic() >= threading.TIMEOUT_MAX:
-        pytest.xfail("speeds below 1e-9 steps a second are let in, and a wait that long ends the workers")
+    assert due is None or due - time.monotonic() < threading.TIMEOUT_MAX
 
 
 @pytest.mark.parametrize(
@@ -602,7 +600,6 @@ def test_an_error_inside_a_run_is_said_and_the_server_goes_on(server, caplog, mo
         other.pull_until(lambda h: h["step"] == 1)
 
 
-@pytest.mark.xfail(strict=True, reason="Play does nothing at the step where the run was to pause")
 def test_a_play_after_the_pause_that_was_asked_for_goes_on(server):
     with server.client(until=10) as client:
         client.send("play")

@@ -144,7 +144,7 @@ def test_a_link_that_cannot_be_read_gives_a_clear_message_and_the_first_lesson(q
     assert len(problem) < 700
     assert "Traceback" not in problem
     assert link_of(lab) == address(lab) == from_preset("headline")
-    assert stage_data(lab)["view"] == {"layer": 0, "charts": None, "until": None}
+    assert stage_data(lab)["view"] == {"layer": 2, "charts": None, "until": None}
     assert problems(run(lab)) == [], "it is said once"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,4 +75,5 @@ def set_control(lab: AppTest, label: str, value: Any) -> AppTest:
 
 
 def problems(lab: AppTest) -> list[str]:
-    return [element.value for element in lab.error]
+    """The messages as they are read: on the wire they are Markdown with every sign escaped."""
+    return [re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", element.value) for element in lab.error]

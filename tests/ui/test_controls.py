@@ -128,7 +128,6 @@ def test_every_control_explains_itself():
             assert len(text) > 10, widget.label
 
 
-@pytest.mark.xfail(strict=True, reason="after New init the sidebar still shows the old seed")
 def test_the_sidebar_shows_the_seed_after_a_new_init():
     lab = open_lab()
     lab.session_state["lab"].follow({"seed": 1, "interventions": [[], []]})
