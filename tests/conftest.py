@@ -124,15 +124,18 @@ def _made_up(
     gradients: Sequence[float] = (1.0, 1.0, 1.0, 1.0),
     diverged: Divergence | None = None,
     max_snapshots: int = 2000,
+    losses: Callable[[int], float] | None = None,
     **others: Any,
 ) -> History:
-    """A history with the given test accuracies, every tenth step, and everything else constant."""
+    """A history with the given test accuracies, every tenth step; `losses` gives the training loss of a step."""
+    losses = losses or (lambda _: 2.3)
     curve = [accuracy] * 30 if isinstance(accuracy, float) else list(accuracy)
     steps = list(range(0, 10 * len(curve), 10)) if steps is None else list(steps)
     history = History(max_snapshots)
     for index, (step, value) in enumerate(zip(steps, curve, strict=True)):
         values = {
-            "test_accuracy": np.float32(value), "saturated": np.float32(saturated), "dead": np.float32(dead),
+            "test_accuracy": np.float32(value), "train_loss": np.float32(losses(step)),
+            "saturated": np.float32(saturated), "dead": np.float32(dead),
             "gradient_z": np.float32(gradients), **{name: np.float32(column) for name, column in others.items()},
         }  # fmt: skip
         last = index == len(curve) - 1

@@ -27,6 +27,7 @@ NORMALIZATIONS: tuple[str, ...] = get_args(Normalization)
 BATCH_NORMALIZATIONS = ("batch", "noisy_batch")
 MAX_INTERVENTIONS = 64
 MAX_STEP = 10_000_000
+MAX_WORK = 2.1e9
 _T = TypeVar("_T")
 
 
@@ -156,7 +157,9 @@ class ExperimentConfig:
         1e-5, 1e-12, 1.0, "added to the variance before the square root", ": 0 would divide by 0 for a constant channel"
     )
     norm_affine: bool = _bool(True, "learn a scale gamma and a shift beta after normalising")
-    norm_groups: int = _int(4, 1, 512, "number of channel groups of group normalization; must divide width")
+    norm_groups: int = _int(
+        4, 1, 256, "number of channel groups of group normalization; must divide width into two channels or more"
+    )
     init: Init = _choice("he", get_args(Init), "the rule that draws the initial weights; biases start at 0")
     init_std: float = _float(
         0.1, 1e-6, 10.0, "standard deviation of the initial weights where init is normal", ": 0 would leave units equal"
@@ -185,11 +188,17 @@ class ExperimentConfig:
                 f"with samples={self.samples}: batches are drawn without replacement; got {self.batch_size}",
             )
         normalizations = {self.normalization} | {i.normalization for i in self.interventions}
-        if "group" in normalizations and self.width % self.norm_groups:
+        if "group" in normalizations and (self.width % self.norm_groups or self.width < 2 * self.norm_groups):
             raise ConfigError(
                 "norm_groups",
-                f"norm_groups must divide width ({self.width}) so that every group has as many channels; "
-                f"got {self.norm_groups}",
+                f"norm_groups must divide width ({self.width}) into groups of two channels or more: "
+                f"one channel alone is its own mean and would become 0; got {self.norm_groups}",
+            )
+        if (work := self.hidden_layers * self.width**2 * self.batch_size) > MAX_WORK:
+            raise ConfigError(
+                "batch_size",
+                f"hidden_layers * width^2 * batch_size must be at most {MAX_WORK:.2g}: a step would take longer than a "
+                f"second to watch; got {work:.2g}",
             )
 
     @property

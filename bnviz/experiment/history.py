@@ -8,7 +8,7 @@ import numpy.typing as npt
 from bnviz.experiment.snapshot import FIELDS, Array, Divergence, Snapshot, kept_channels
 
 MAX_SNAPSHOTS = 2000
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 16 * 2**20
 
 
 class History:

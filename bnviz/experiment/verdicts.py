@@ -18,12 +18,14 @@ Kind = Literal[
 ]  # fmt: skip
 
 LEARNT = 0.9  # test accuracy of a network that is called trained
-STUCK_AFTER = 100  # steps before "stuck at chance" may be said
+STUCK_AFTER = 100  # steps without a fall of the loss before "stuck at chance" may be said
+STILL = 0.01  # a training loss that falls by less than this share does not fall
 NEAR_CHANCE = 2.0  # accuracy within so many standard deviations of chance is "at chance"
 MOSTLY = 0.5  # share of saturated values or dead units that is worth a word
 STEEP = 10.0  # gradient ratio first to last hidden layer that is called vanishing or exploding
 SAME = 0.02  # accuracies closer than this are no real difference
 JUDGED_AFTER = 50  # steps before two arms are compared
+UNDERFLOW = "too small for a 32-bit number in layer 1"
 RECENT = 5  # snapshots whose median is judged, so that one noisy batch decides nothing
 
 
@@ -74,10 +76,25 @@ def _progress(arm: int, history: History, chance: Chance) -> Verdict:
         reached = int(history["step"][np.argmax(history["test_accuracy"] >= LEARNT)])
         return Verdict(arm, "trained", f"reached {LEARNT:.0%} at about step {reached}", number)
     if accuracy <= chance.limit:
-        if step >= STUCK_AFTER:
-            return Verdict(arm, "stuck", "stuck at chance", f"{number}, chance {chance.share:.1%} (step {step})")
-        return Verdict(arm, "waiting", "still at chance", f"{number}, chance {chance.share:.1%} (step {step})")
+        number = f"{number}, chance {chance.share:.1%}"
+        fall = _fall(history)
+        if fall is None:
+            return Verdict(arm, "waiting", "still at chance", f"{number}, step {step}")
+        number = f"{number}; training loss {-fall:+.1%} in the last {STUCK_AFTER} steps"
+        if fall < STILL:
+            return Verdict(arm, "stuck", "stuck at chance", number)
+        return Verdict(arm, "waiting", "still at chance, the loss is falling", number)
     return Verdict(arm, "training", "training", number)
+
+
+def _fall(history: History) -> float | None:
+    """By what share of itself the training loss fell in the last `STUCK_AFTER` steps; None where there are fewer."""
+    steps, losses = history["step"], history["train_loss"]
+    earlier = int(np.searchsorted(steps, steps[-1] - STUCK_AFTER, "right"))
+    if earlier == 0:
+        return None
+    before = float(np.median(losses[max(0, earlier - RECENT) : earlier]))
+    return 1 - _recent(history, "train_loss") / before if before > 0 else 0.0
 
 
 def _signals(arm: int, history: History) -> list[Verdict]:
@@ -98,11 +115,13 @@ def _gradients(arm: int, history: History) -> list[Verdict]:
     if len(gradients) < 3 or not (np.isfinite(first) and np.isfinite(last)):
         return []
     if last > 0 and first <= last / STEEP:
-        times = f"{last / first:,.0f} times smaller" if first > 0 else "exactly 0"
-        return [Verdict(arm, "vanishing", "gradients vanish towards the input", f"{times} in layer 1 than in the last")]
-    if first > 0 and first >= last * STEEP:
-        times = f"{first / last:,.0f} times larger" if last > 0 else "0 in the last layer"
-        return [Verdict(arm, "exploding", "gradients grow towards the input", f"{times} in layer 1 than in the last")]
+        number = (
+            f"{last / first:,.0f} times smaller in layer 1 than in layer {len(gradients)}" if first > 0 else UNDERFLOW
+        )
+        return [Verdict(arm, "vanishing", "gradients vanish towards the input", number)]
+    if last > 0 and first >= last * STEEP:
+        number = f"{first / last:,.0f} times larger in layer 1 than in layer {len(gradients)}"
+        return [Verdict(arm, "exploding", "gradients grow towards the input", number)]
     return []
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.live.run import LiveRun
+from bnviz.live.run import Command, LiveRun
 from bnviz.live.workers import Workers
 
 FREED_AFTER = 120.0
-MAX_RUNS = 64
+KEPT_FOR = 10.0
+MAX_RUNS, MAX_SEATS = 64, 1000
 
 
 @dataclass
@@ -27,6 +28,10 @@ class Seat:
     revision: int
     socket: object | None = None
     left: float = field(default_factory=time.monotonic)
+
+
+class FullError(RuntimeError):
+    """Every place is taken by somebody who watches."""
 
 
 class Registry:
@@ -47,19 +52,22 @@ class Registry:
     ) -> str:
         """Return the token of the session's run, which starts anew where `revision` is another than before.
 
-        An unknown or freed token gets a new run and a new token.
+        An unknown or freed token gets a new run and a new token. Raises `FullError` where no place is left for it.
         """
         with self._lock:
             self._free()
             seat = self._seats.get(token or "")
             if seat is None:
+                if len(self._seats) >= MAX_SEATS:
+                    raise FullError(f"All {MAX_SEATS} places are taken: try again in a minute.")
                 token = secrets.token_urlsafe(24)
                 self._seats[token] = Seat(LiveRun(arms, names, until), revision)
                 return token
             assert token is not None
             if seat.revision != revision:
                 seat.revision = revision
-                self.command(seat, lambda run: run.configure(arms, names, until))
+                seat.run.order_instead(lambda run: run.configure(arms, names, until))
+                self.workers.wake(seat.run)
             return token
 
     def find(self, token: str) -> Seat | None:
@@ -68,9 +76,15 @@ class Registry:
             self._free()
             return self._seats.get(token)
 
-    def command(self, seat: Seat, command: Callable[[LiveRun], None]) -> None:
-        """Have the run do something at its next turn."""
-        seat.run.inbox.append(command)
+    @property
+    def crowded(self) -> bool:
+        """Whether as many runs are watched as this server trains at once."""
+        with self._lock:
+            return sum(seat.socket is not None for seat in self._seats.values()) >= MAX_RUNS
+
+    def command(self, seat: Seat, command: Command) -> None:
+        """Have the run do something at its next turn; raises `CommandError` where too many commands wait."""
+        seat.run.order(command)
         self.workers.wake(seat.run)
 
     def sit(self, seat: Seat, socket: object) -> None:
@@ -82,8 +96,9 @@ class Registry:
         """Take the seat from a closed socket: the run pauses at once and is freed when nobody comes back."""
         if seat.socket is socket:
             seat.socket, seat.left = None, time.monotonic()
-            seat.run.question = None
-            self.command(seat, LiveRun.abandon)
+            seat.run.ask(None)
+            seat.run.order_instead(LiveRun.abandon)
+            self.workers.wake(seat.run)
             self._count()
 
     def _count(self) -> None:
@@ -93,14 +108,19 @@ class Registry:
             seat.run.crowd = len(watched)
 
     def _free(self) -> None:
-        """Free the runs that nobody has watched for two minutes; sooner, the longest left, where there are too many."""
+        """Free the runs that nobody has watched for two minutes; sooner, the longest left, where places are short.
+
+        A run that was opened or left just now keeps its place: its page is about to come.
+        """
         now = time.monotonic()
+        started = sum(seat.run.started for seat in self._seats.values())
         empty = sorted((seat.left, token) for token, seat in self._seats.items() if seat.socket is None)
-        excess = len(self._seats) - MAX_RUNS
         for left, token in empty:
-            if now - left > FREED_AFTER or excess > 0:
+            seat = self._seats[token]
+            short = len(self._seats) >= MAX_SEATS or (seat.run.started and started > MAX_RUNS)
+            if now - left > (KEPT_FOR if short else FREED_AFTER):
+                started -= seat.run.started
                 del self._seats[token]
-                excess -= 1
 
 
 REGISTRY = Registry(Workers())

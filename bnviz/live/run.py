@@ -1,28 +1,23 @@
 """One visitor's live run: a comparison, what its player is set to, and the page's open question.
 
-All of it belongs to the worker that has the run's turn; others only put commands and questions into its inbox.
+The comparison and the player belong to the worker that has the run's turn. Others put commands into the bounded inbox,
+and ask through `ask` and `insist`, which a lock guards.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from bnviz.experiment.config import MAX_STEP, PLANAR_DATASETS, ExperimentConfig, Intervention
-from bnviz.experiment.snapshot import (
-    BINS,
-    QUANTILES,
-    SHOWN_IMAGES,
-    histogram_edges,
-    kept_channels,
-    traced_units,
-)  # fmt: skip
-from bnviz.experiment.theory import gradient_factor
+from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
 from bnviz.experiment.verdicts import verdicts
+from bnviz.live import describe
 from bnviz.live.packing import pack
 
 if TYPE_CHECKING:
@@ -33,13 +28,18 @@ SNAPSHOT_INTERVAL = 0.05
 UNWATCHED_AFTER = 2.0
 VERDICT_INTERVAL = 0.5
 RATE_MEMORY = 1.0
+MAX_WAITING = 32
 
 
 class CommandError(ValueError):
     """A page's message that cannot be carried out; the text says what is allowed."""
 
 
-@dataclass(frozen=True)
+Message = str | bytes
+Command = Callable[["LiveRun"], None]
+
+
+@dataclass(frozen=True, eq=False)
 class Question:
     """A page's request for everything newer; `answer` takes the messages in order and may be called from any thread."""
 
@@ -47,19 +47,20 @@ class Question:
     cursor: int
     layer: int
     layer_cursor: int
-    answer: Callable[[list[str | bytes]], None]
+    answer: Callable[[list[Message]], None]
 
 
 class LiveRun:
     """A comparison that trains while its page asks for it."""
 
     def __init__(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None = None) -> None:
-        self.inbox: deque[Callable[[LiveRun], None]] = deque()
-        self.question: Question | None = None
-        self.impatient = False
         self.asked = time.monotonic()
         self.crowd = 1
         self.generation = 0
+        self._lock = threading.Lock()
+        self._inbox: deque[Command] = deque()
+        self._question: Question | None = None
+        self._impatient = False
         self._comparison: Comparison | None = None
         self._requested = (tuple(arms), tuple(names))
         self._until = until
@@ -68,10 +69,37 @@ class LiveRun:
     def _reset_player(self) -> None:
         self.playing = False
         self.speed = 0.0
+        self._owed = 0
         self._next_step = 0.0
         self._stale = True
         self._verdicts: tuple[float, list[dict[str, Any]]] = (-1.0, [])
         self._marks: deque[tuple[float, int]] = deque()
+
+    # From any thread ---------------------------------------------------------------------------------------------
+
+    def order(self, command: Command) -> None:
+        """Have a command obeyed at the next turn; raises `CommandError` where too many wait already."""
+        if len(self._inbox) >= MAX_WAITING:
+            raise CommandError(f"at most {MAX_WAITING} commands may wait: the network is busy with those before")
+        self._inbox.append(command)
+
+    def order_instead(self, command: Command) -> None:
+        """Have this command obeyed in place of all that wait, and of the steps still to be made."""
+        self._inbox.clear()
+        self._owed = 0
+        self._inbox.append(command)
+
+    def ask(self, question: Question | None) -> None:
+        """Put the page's question, which is answered as soon as something is newer; an older one is dropped."""
+        with self._lock:
+            self.asked = time.monotonic()
+            self._question, self._impatient = question, False
+
+    def insist(self, question: Question) -> None:
+        """Have a question answered even with nothing new, if it is still open."""
+        with self._lock:
+            if self._question is question:
+                self._impatient = True
 
     # What a page may ask for -------------------------------------------------------------------------------------
 
@@ -87,6 +115,7 @@ class LiveRun:
         """Train whenever this run has its turn; where it was to pause and did, go on beyond."""
         if self.comparison.stopped:
             self.stop_at(None)
+        self._owed = 0
         self.playing = not self.comparison.finished
         self._marks.clear()
 
@@ -97,9 +126,9 @@ class LiveRun:
             self.comparison.advance(steps=1, capture=True)
 
     def advance(self, count: int) -> None:
-        """Make a few steps, all captured, and pause."""
+        """Make a few steps, all captured, and pause; they take as many turns as they need."""
         self.playing = False
-        self.comparison.advance(steps=count, capture=True)
+        self._owed = count
 
     def rewind(self) -> None:
         """Go back to step 0 with the same initial weights."""
@@ -130,19 +159,21 @@ class LiveRun:
     def abandon(self) -> None:
         """Pause without another step: nobody watches any more."""
         self.playing = False
-
-    def ask(self, question: Question) -> None:
-        """Put the page's question, which is answered as soon as something is newer; an older one is dropped."""
-        self.asked = time.monotonic()
-        self.question = question
+        self._owed = 0
 
     def stop_at(self, step: int | None) -> None:
-        """Pause exactly at a step, or never."""
-        if step is not None and not 0 <= step <= MAX_STEP:
-            raise CommandError(f"until must be a step from 0 to {MAX_STEP}; got {step}")
+        """Pause exactly at a step that is still to come, or never."""
+        made = self.comparison.step - 1
+        if step is not None and not made <= step <= MAX_STEP:
+            raise CommandError(f"pause at a step from {made} (now) to {MAX_STEP}, or rewind first; got {step}")
         self.comparison.stop_at = self._until = step
 
     # The worker's side -------------------------------------------------------------------------------------------
+
+    @property
+    def started(self) -> bool:
+        """Whether there are networks yet: a run that nobody has asked costs next to nothing."""
+        return self._comparison is not None
 
     @property
     def comparison(self) -> Comparison:
@@ -166,26 +197,37 @@ class LiveRun:
     def work(self) -> float | None:
         """Use one turn: obey, train for a slice, answer. Return when the next turn is due, None where nothing waits."""
         now = time.monotonic()
-        while self.inbox:
-            self.inbox.popleft()(self)
+        while self._inbox and not self._owed and time.monotonic() - now < SLICE:
+            self._inbox.popleft()(self)
             self._stale = True
         watched = now - self.asked < UNWATCHED_AFTER
-        if self.playing and watched:
+        if self._owed:
+            self._pay(now)
+        elif self.playing and watched:
             self._train(now)
-        if (question := self.question) is not None:
-            self._answer(question)
+        self._answer()
+        if self._inbox or self._owed:
+            return now
         if not (self.playing and watched):
             return None
-        return self._next_step if self.speed else time.monotonic()
+        return self._next_step if self.speed else now
 
     def fail(self) -> None:
         """Pause and tell the page, after an error that should not have happened; the server goes on."""
-        self.playing = False
-        self.inbox.clear()
-        question, self.question = self.question, None
+        self.playing, self._owed = False, 0
+        self._inbox.clear()
+        with self._lock:
+            question, self._question = self._question, None
         if question is not None:
             message = "the training stopped by an error on the server: rewind, or change the experiment"
-            question.answer([_to_json({"type": "error", "message": message})])
+            with suppress(RuntimeError):  # its page has gone
+                question.answer([_to_json({"type": "error", "message": message})])
+
+    def _pay(self, now: float) -> None:
+        """Make the single steps that were asked for, as many as one turn holds."""
+        while self._owed and time.monotonic() - now < SLICE:
+            self._owed = self._owed - 1 if self.comparison.advance(steps=1, capture=True) else 0
+        self._stale = True
 
     def _train(self, now: float) -> None:
         comparison = self.comparison
@@ -194,7 +236,7 @@ class LiveRun:
             if now < self._next_step:
                 return
             made = comparison.advance(steps=1, capture=self.speed <= 1 / SNAPSHOT_INTERVAL)
-            self._next_step = max(now, self._next_step) + 1 / self.speed
+            self._next_step = max(now - SLICE, self._next_step) + 1 / self.speed
         else:
             made = comparison.advance(seconds=SLICE)
         self._marks.append((time.monotonic(), made))
@@ -209,88 +251,56 @@ class LiveRun:
             return 0.0
         return sum(made for _, made in list(self._marks)[1:]) / max(1e-3, self._marks[-1][0] - self._marks[0][0])
 
-    def _answer(self, question: Question) -> None:
-        """Answer if anything is newer than the page knows, or if it has waited long enough."""
+    def _answer(self) -> None:
+        """Answer the open question if anything is newer than the page knows, or if it has waited long enough."""
+        with self._lock:
+            question, impatient = self._question, self._impatient
+        if question is None:
+            return
         histories = self.comparison.histories
         fresh = question.generation == self.generation
         newest = max(int(history.ids[-1]) for history in histories)
-        layers = min(config.hidden_layers for config in self.comparison.configs)
-        layer = min(max(question.layer, 0), layers - 1)
         behind = question.cursor < newest or question.layer_cursor < newest
-        if not (behind or self._stale or self.impatient or not fresh):
+        if fresh and not (behind or self._stale or impatient):
             return
-        messages: list[str | bytes] = []
-        cursors = {"cursor": question.cursor, "layer_cursor": question.layer_cursor}
-        if not fresh:
-            messages.append(_to_json(self.meta()))
-            cursors = {"cursor": -1, "layer_cursor": -1}
-        messages.append(pack(self._state(), histories, self._arms(), layer=layer, **cursors))
-        self.impatient = self._stale = False
-        if self.question is question:  # otherwise a newer page asked meanwhile
-            self.question = None
-        question.answer(messages)
+        with self._lock:
+            if self._question is not question:
+                return  # another one was put meanwhile; the next turn answers it
+            self._question = None
+        question.answer(self._messages(question, fresh=fresh))
+        self._stale = False
 
-    def _state(self) -> dict[str, Any]:
+    def _messages(self, question: Question, *, fresh: bool) -> list[Message]:
+        comparison = self.comparison
+        layers = min(config.hidden_layers for config in comparison.configs)
+        state, arms = self._state(verdicts_too=not fresh), describe.arms(comparison)
+        layer = min(max(question.layer, 0), layers - 1)
+        if fresh:
+            cursors = {"cursor": question.cursor, "layer_cursor": question.layer_cursor}
+            return [pack(state, comparison.histories, arms, layer=layer, **cursors)]
+        meta = {"type": "meta", "generation": self.generation, **describe.meta(comparison, self._requested[1])}
+        return [_to_json(meta), pack(state, comparison.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
+
+    def _state(self, *, verdicts_too: bool) -> dict[str, Any]:
         comparison = self.comparison
         finished = None
         if comparison.finished:
             finished = "every network has diverged: rewind, or change the experiment"
         elif comparison.stopped and not self.playing:
-            finished = f"paused at step {comparison.stop_at}, as asked"
+            finished = f"paused at step {comparison.step - 1}, as asked"
         state: dict[str, Any] = {
             "generation": self.generation, "playing": self.playing, "finished": finished, "step": comparison.step - 1,
             "steps_per_second": round(self._rate(), 1), "until": comparison.stop_at, "speed": self.speed,
             "seed": comparison.configs[0].seed,
         }  # fmt: skip
         now = time.monotonic()
-        if self._stale or now - self._verdicts[0] >= VERDICT_INTERVAL:
-            found = [asdict(v) for v in verdicts(comparison.histories, comparison.chances)]
-            if found != self._verdicts[1] or self._stale:
+        if verdicts_too or self._stale or now - self._verdicts[0] >= VERDICT_INTERVAL:
+            found = [asdict(verdict) for verdict in verdicts(comparison.histories, comparison.chances)]
+            if verdicts_too or self._stale or found != self._verdicts[1]:
                 state["verdicts"] = found
             self._verdicts = (now, found)
         return state
 
-    def _arms(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "normalization": training.planned_normalization,
-                "learning_rate": training.learning_rate,
-                "interventions": [_intervention(i) for i in training.config.interventions],
-                "diverged": asdict(training.diverged) if training.diverged else None,
-            }
-            for training in self.comparison.trainings
-        ]
 
-    def meta(self) -> dict[str, Any]:
-        """What does not change in one generation: names, configurations, edges, points, images."""
-        first = self.comparison.trainings[0]
-        config, data = first.config, first.data
-        images = None
-        if data.images is not None:
-            images = {
-                "width": 8, "height": 8, "pixels": data.images.tolist(), "labels": data.test_y[:SHOWN_IMAGES].tolist()
-            }  # fmt: skip
-        arms = []
-        for name, arm in zip(self._requested[1], self.comparison.configs, strict=True):
-            factor = gradient_factor(arm)
-            arms.append({
-                "name": name, "config": {**asdict(arm), "interventions": []}, "layers": arm.hidden_layers,
-                "units": traced_units(arm.width).tolist(), "channels": kept_channels(arm.width).tolist(),
-                "edges": histogram_edges(arm).round(6).tolist(),
-                "theory": None if factor is None else {"factor": factor.value, "text": factor.text},
-            })  # fmt: skip
-        return {
-            "type": "meta", "generation": self.generation, "classes": list(data.classes), "dataset": config.dataset,
-            "points": first.evaluation.points() if config.dataset in PLANAR_DATASETS else None, "images": images,
-            "bins": BINS, "quantiles": list(QUANTILES),
-            "chance": data.chance,
-            "capacity": self.comparison.histories[0].max_snapshots, "arms": arms,
-        }  # fmt: skip
-
-
-def _intervention(item: Intervention) -> dict[str, Any]:
-    return {key: value for key, value in asdict(item).items() if value is not None}
-
-
-def _to_json(message: Mapping[str, Any]) -> str:
+def _to_json(message: dict[str, Any]) -> str:
     return json.dumps(message, separators=(",", ":"), allow_nan=False)

@@ -12,14 +12,16 @@ from urllib.parse import urlsplit
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bnviz.experiment.config import MAX_STEP, ConfigError, Intervention
-from bnviz.live.registry import Registry, Seat
+from bnviz.live.registry import MAX_RUNS, Registry, Seat
 from bnviz.live.run import CommandError, LiveRun, Question
 
 MAX_MESSAGE = 2048
 MAX_STEPS_AT_ONCE = 100
 SLOWEST = 0.01
 PATIENCE = 1.0
-REPLACED = 4001
+REPLACED, SLOW, CROWDED = 4001, 4002, 4003
+MAX_UNSENT = 64
+SENT_WITHIN = 10.0
 Message = Mapping[str, Any]
 
 
@@ -88,13 +90,18 @@ def same_origin(websocket: WebSocket) -> bool:
 
 
 class Stream:
-    """One page's socket to its run."""
+    """One page's socket to its run.
+
+    The next question reaches the run only when the answer before it has been sent, and what waits to be sent is
+    bounded: a client that does not read costs one answer, and is dropped after ten seconds.
+    """
 
     def __init__(self, websocket: WebSocket, registry: Registry, seat: Seat) -> None:
         self.websocket, self.registry, self.seat = websocket, registry, seat
         self._loop = asyncio.get_running_loop()
-        self._sending = asyncio.Lock()
-        self._asked = 0
+        self._outbox: asyncio.Queue[list[str | bytes]] = asyncio.Queue(MAX_UNSENT)
+        self._answering = False
+        self._next: Question | None = None
 
     async def serve(self) -> None:
         """Take messages until the page leaves or another one takes its seat."""
@@ -102,24 +109,29 @@ class Stream:
         if isinstance(older, Stream):
             await older.hand_over()
         self.registry.sit(self.seat, self)
+        sender = asyncio.create_task(self._send())
         try:
             while self.seat.socket is self:
                 event = await self.websocket.receive()
                 if event["type"] == "websocket.disconnect":
                     break
-                try:
-                    self._take(event.get("text") or "")
-                except (CommandError, ConfigError) as error:
-                    await self._send([json.dumps({"type": "error", "message": str(error)})])
+                self._receive(event.get("text") or "")
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
+            sender.cancel()
             self.registry.leave(self.seat, self)
 
     async def hand_over(self) -> None:
         """Close this socket because a newer page shows the run."""
         with suppress(RuntimeError):  # it was closing already
             await self.websocket.close(REPLACED)
+
+    def _receive(self, text: str) -> None:
+        try:
+            self._take(text)
+        except (CommandError, ConfigError) as error:
+            self._say(error)
 
     def _take(self, text: str) -> None:
         if len(text) > MAX_MESSAGE:
@@ -143,45 +155,63 @@ class Stream:
             try:
                 command(run)
             except (CommandError, ConfigError) as error:
-                self._answer([json.dumps({"type": "error", "message": str(error)})])
+                self._from_worker(self._say, error)
 
         self.registry.command(self.seat, obey)
 
     def _pull(self, message: Message) -> None:
-        run = self.seat.run
-        self._asked += 1
-        asked = self._asked
-        run.ask(
-            Question(
-                generation=whole(message, "generation", -1, 2**53),
-                cursor=whole(message, "cursor", -1, 2**53),
-                layer=whole(message, "layer", 0, 1000),
-                layer_cursor=whole(message, "layer_cursor", -1, 2**53),
-                answer=self._answer,
-            )
+        question = Question(
+            generation=whole(message, "generation", -1, 2**53),
+            cursor=whole(message, "cursor", -1, 2**53),
+            layer=whole(message, "layer", 0, 1000),
+            layer_cursor=whole(message, "layer_cursor", -1, 2**53),
+            answer=lambda messages: self._from_worker(self._deliver, messages),
         )
-        self.registry.workers.wake(run)
-        self._loop.call_later(PATIENCE, self._insist, asked)
+        if self._answering:
+            self._next = question
+        else:
+            self._ask(question)
 
-    def _insist(self, asked: int) -> None:
+    def _ask(self, question: Question) -> None:
+        self.seat.run.ask(question)
+        self.registry.workers.wake(self.seat.run)
+        self._loop.call_later(PATIENCE, self._insist, question)
+
+    def _insist(self, question: Question) -> None:
         """Have a question answered that has waited for its full time, even with nothing new."""
-        if asked == self._asked and self.seat.socket is self:
-            self.seat.run.impatient = True
-            self.registry.workers.wake(self.seat.run)
+        self.seat.run.insist(question)
+        self.registry.workers.wake(self.seat.run)
 
-    def _answer(self, messages: list[str | bytes]) -> None:
-        self._loop.call_soon_threadsafe(lambda: asyncio.ensure_future(self._send(messages)))
+    def _from_worker(self, call: Callable[[Any], None], argument: Any) -> None:
+        with suppress(RuntimeError):  # the server is stopping
+            self._loop.call_soon_threadsafe(call, argument)
 
-    async def _send(self, messages: list[str | bytes]) -> None:
-        async with self._sending:
-            try:
-                for message in messages:
-                    if isinstance(message, str):
-                        await self.websocket.send_text(message)
-                    else:
-                        await self.websocket.send_bytes(message)
-            except (WebSocketDisconnect, RuntimeError):
-                return  # the page has gone; `serve` sees it too
+    def _say(self, error: Exception) -> None:
+        self._put([json.dumps({"type": "error", "message": str(error)})])
+
+    def _deliver(self, messages: list[str | bytes]) -> None:
+        self._answering = True
+        self._put(messages)
+
+    def _put(self, messages: list[str | bytes]) -> None:
+        with suppress(asyncio.QueueFull):  # it gets no more before it has read what it has
+            self._outbox.put_nowait(messages)
+
+    async def _send(self) -> None:
+        """Send what waits, in order; a client that takes no message in ten seconds is dropped."""
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            while True:
+                for message in await self._outbox.get():
+                    async with asyncio.timeout(SENT_WITHIN):
+                        send = self.websocket.send_text if isinstance(message, str) else self.websocket.send_bytes
+                        await send(message)  # type: ignore[arg-type]
+                if self._outbox.empty():
+                    self._answering = False
+                    if self._next is not None:
+                        question, self._next = self._next, None
+                        self._ask(question)
+        with suppress(RuntimeError):
+            await self.websocket.close(SLOW)
 
 
 def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
@@ -196,6 +226,11 @@ def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
         if seat is None:
             await websocket.send_text('{"type":"unknown_token"}')
             await websocket.close(1008)
+            return
+        if seat.socket is None and registry.crowded:
+            message = f"All {MAX_RUNS} places for live runs are taken; this page goes on trying."
+            await websocket.send_text(json.dumps({"type": "error", "message": message}))
+            await websocket.close(CROWDED)
             return
         await Stream(websocket, registry, seat).serve()
 

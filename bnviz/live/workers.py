@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from contextlib import suppress
 
 from bnviz.live.run import LiveRun
 
@@ -61,7 +62,8 @@ class Workers:
                 due = run.work()
             except Exception:
                 LOG.exception("a live run failed")
-                run.fail()
+                with suppress(Exception):
+                    run.fail()
             with self._condition:
                 self._busy.discard(run)
                 if run in self._woken:

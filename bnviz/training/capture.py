@@ -17,6 +17,7 @@ from bnviz.training.probe import Probe
 from bnviz.training.statistics import histograms, moments, outside, percentiles
 
 MAX_VALUES = 16_384
+SMALLEST, LARGEST = 1e-28, 1e36  # squares in between are exact enough in float32
 # Slope under 5 % of its largest: tanh'(z) = 1 - tanh(z)^2 < .05; sigmoid(z) = (1 + tanh(z / 2)) / 2.
 SATURATION = {"tanh": math.atanh(math.sqrt(0.95)), "sigmoid": 2 * math.atanh(math.sqrt(0.95))}
 
@@ -48,8 +49,9 @@ class Capture:
         self._scratch = np.empty_like(self._values)
         self._old = [torch.empty_like(weight) for weight in self.weights]
         number = np.arange(layers)
-        self._before, self._after = number, number + len(self.norms)
-        self._activated = number + self._watched
+        self._before, self._after, self._activated = number, number + len(self.norms), number + self._watched
+        if config.norm_position == "after" and not self.norms:
+            self._after = self._activated  # what a norm in that place would have been given
         self._rows = np.stack([self._before, self._after, self._activated])
         edges = histogram_edges(config)
         self._edges = np.concatenate([np.repeat(edges[:1], self._watched, 0), np.repeat(edges[2:], layers, 0)])
@@ -65,7 +67,7 @@ class Capture:
         outputs = [self.probe.outputs[index] for index in range(len(self.probe.outputs))]
         self.probe.outputs = {}
         z, normalized = outputs[: self.layers + 1], outputs[self.layers + 1 :]
-        return self._gradients(z) | self._distributions([*z[:-1], *normalized]) | self._parameters()
+        return self._gradients(z) | self._distributions([*z[:-1], *normalized])
 
     def _gradients(self, z: list[Tensor]) -> dict[str, Array]:
         moved = torch._foreach_sub(self._old, self.weights)
@@ -118,7 +120,9 @@ class Capture:
             return np.full(self.layers, np.nan, np.float32)
         return outside(ordered, -limit, limit)
 
-    def _parameters(self) -> dict[str, Array]:
+    @torch.no_grad()
+    def parameters(self) -> dict[str, Array]:
+        """Return the normalizations' gamma, beta and running statistics [layers, channels], where there are any."""
         columns: dict[str, list[Tensor]] = {}
         for norm in self.norms:
             if norm.weight is not None and norm.bias is not None:
@@ -136,4 +140,7 @@ class Capture:
 def _norms(tensors: Sequence[Tensor | None]) -> Array:
     """The Euclidean norms [tensors]; half the time of torch's own call a tensor."""
     flat = [tensor.detach().numpy().ravel() for tensor in tensors if tensor is not None]
-    return np.sqrt(np.array([values @ values for values in flat], np.float32))
+    squares = np.array([values @ values for values in flat], np.float64)
+    for index in np.flatnonzero(~((squares > SMALLEST) & (squares < LARGEST))):  # float32 may have lost digits
+        squares[index] = np.square(flat[index], dtype=np.float64).sum()
+    return np.sqrt(squares).astype(np.float32)

@@ -1,10 +1,9 @@
-"""Two to four arms advanced in lockstep: shared batches, shared initial weights wherever shapes allow."""
+"""Up to four arms advanced in lockstep: shared batches, shared initial weights wherever shapes allow."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
 from bnviz.experiment.history import History
@@ -33,7 +32,7 @@ class Comparison:
             raise ConfigError("every", f"every must be at least 1 step; got {every}")
         self.every, self.interval = every, interval
         self.stop_at: int | None = None
-        self._arms = [replace(arm) for arm in arms]
+        self._arms = list(arms)
         self._start()
 
     def _start(self) -> None:

@@ -54,7 +54,8 @@ def _load(dataset: str, samples: int, noise: float, data_seed: int) -> Data:
     if dataset in REAL_SIZES:
         x, y, classes = REAL[dataset]()
         if samples < len(y):
-            x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=y, random_state=random)
+            balanced = y if len(y) - samples >= len(classes) else None  # too few are left over to hold every class
+            x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=balanced, random_state=random)
     else:
         x, y = GENERATED[dataset](samples, noise, random)
         classes = tuple(f"class {k}" for k in range(int(y.max()) + 1))

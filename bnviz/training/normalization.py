@@ -64,6 +64,11 @@ class BatchNorm(Norm):
         self.register_buffer("running_mean", torch.zeros(config.width))
         self.register_buffer("running_var", torch.ones(config.width))
 
+    def take_over(self, other: BatchNorm) -> None:
+        """Go on with the other's own parameters, so that an optimizer's memory of them holds, and its statistics."""
+        self.weight, self.bias = other.weight, other.bias
+        self.load_state_dict(other.state_dict())
+
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x [batch, channels] by its batch in train mode, by the running statistics in eval mode."""
         return F.batch_norm(
@@ -86,10 +91,10 @@ class BatchNorm(Norm):
 
 
 class NoisyBatchNorm(BatchNorm):
-    """Batch normalization followed by a random shift and scale that is new each step (Santurkar et al. 2018, app. A.2).
+    """Batch normalization followed by a random shift and scale, new each step, after Santurkar et al. (2018, app. A).
 
-    In train mode, each step draws per channel a shift m ~ U(-.5, .5) and a scale s ~ U(1, 1.25), and each sample
-    is scaled by N(s, .1^2) and shifted by N(m, .1^2): the mean and variance that BN has just fixed move at every step.
+    In train mode, each step draws per channel a shift m ~ U(-.5, .5) and a scale s ~ U(1, 1.25); each sample is
+    scaled by N(s, .1^2) and shifted by U(m - .1, m + .1): the mean and variance that BN has just fixed move each step.
     """
 
     SHIFT, SCALE, SPREAD = 0.5, 1.25, 0.1
@@ -115,8 +120,9 @@ class NoisyBatchNorm(BatchNorm):
         low_high = torch.rand((2, x.shape[1]), generator=source, dtype=x.dtype)
         shift = self.SHIFT * (2 * low_high[0] - 1)
         scale = 1 + (self.SCALE - 1) * low_high[1]
-        spread = self.SPREAD * torch.randn((2, *x.shape), generator=source, dtype=x.dtype)
-        return x * (scale + spread[0]) + (shift + spread[1])
+        scales = scale + self.SPREAD * torch.randn(x.shape, generator=source, dtype=x.dtype)
+        shifts = shift + self.SPREAD * (2 * torch.rand(x.shape, generator=source, dtype=x.dtype) - 1)
+        return x * scales + shifts
 
 
 def channel_moments(values: Tensor) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ def exchange(network: Network, config: ExperimentConfig, kind: str, batch: Tenso
     folded: set[nn.Parameter] = set()
     for block, following, before, after in zip(network.hidden(), network.linears()[1:], old, new, strict=True):
         if isinstance(before, BatchNorm) and isinstance(after, BatchNorm):
-            after.load_state_dict(before.state_dict())
+            after.take_over(before)
         elif isinstance(before, BatchNorm):
             folded |= fold(block, following)
         block.norm = None

@@ -76,16 +76,20 @@ class Training:
         Raises `ConfigError`, and changes nothing, where the configuration does not allow it.
         """
         config = self.config.with_intervention(replace(intervention, step=self.step))
-        if intervention.normalization == self.normalization:  # switched there and back before the next step
-            kept = (i for i in config.interventions if (i.step, i.knob) != (self.step, "normalization"))
+        if getattr(intervention, intervention.knob) == self._in_force(intervention.knob):  # there and back: no turn
+            kept = (i for i in config.interventions if (i.step, i.knob) != (self.step, intervention.knob))
             config = config.replace(interventions=tuple(kept))
         self.config = config
 
-    @property
-    def planned_normalization(self) -> str:
-        """The normalization in force from the next step on."""
-        planned = [i.normalization for i in self.config.interventions if i.step == self.step and i.normalization]
-        return planned[0] if planned else self.normalization
+    def planned(self, knob: str) -> str | float:
+        """The value of `normalization` or `learning_rate` in force from the next step on."""
+        for item in self.config.interventions:
+            if (item.step, item.knob) == (self.step, knob):
+                return getattr(item, knob)  # type: ignore[no-any-return]
+        return self._in_force(knob)
+
+    def _in_force(self, knob: str) -> str | float:
+        return self.normalization if knob == "normalization" else self.learning_rate
 
     def advance(self, *, capture: bool = False, surface: bool = True) -> Snapshot | None:
         """Make one training step; return its snapshot if it was captured or broke.
@@ -96,35 +100,34 @@ class Training:
             raise RuntimeError(f"this training broke at step {self.diverged.step}: rewind it to train again")
         x, y = self._next_batch()
         self._intervene(x)
-        step = self.step
-        evaluated = self._evaluate(surface) if capture else None
+        before = self._measure(surface) if capture else None
         with self.capture.probe if capture else nullcontext():
             loss = F.cross_entropy(self.network(x), y)
         if not math.isfinite(value := loss.item()):
             return self._break(x, y, value)
         self._forget_gradients()
         loss.backward()  # type: ignore[no-untyped-call]
-        if capture:
+        if before is not None:
             self.capture.before_update()
         self.optimizer.step()
         self.step += 1
-        if evaluated is None:
-            return None
-        return self._snapshot(step, value, evaluated)
+        return None if before is None else self._snapshot(self.step - 1, value, before)
 
     def _forget_gradients(self) -> None:
         """As `zero_grad`, without its profiler's entry, which costs a twentieth of a small network's step."""
         for parameter in self.optimizer.param_groups[0]["params"]:
             parameter.grad = None
 
-    def _evaluate(self, surface: bool) -> dict[str, Array]:
-        return self.evaluation.measure(self.network, self.step, self.normalization, surface=surface)
+    def _measure(self, surface: bool) -> dict[str, Array]:
+        """What there is before the step: what the network can do, and its norms' parameters and statistics."""
+        evaluated = self.evaluation.measure(self.network, self.step, self.normalization, surface=surface)
+        return evaluated | self.capture.parameters()
 
-    def _snapshot(self, step: int, loss: float, evaluated: dict[str, Array]) -> Snapshot:
+    def _snapshot(self, step: int, loss: float, before: dict[str, Array]) -> Snapshot:
         values = {
             "loss": np.asarray(loss, np.float32),
             "learning_rate": np.asarray(self.learning_rate, np.float32),
-            **evaluated,
+            **before,
             **self.capture.collect(),
         }
         return Snapshot(step, self.config, values, self.diverged)
@@ -135,18 +138,19 @@ class Training:
         last = layer == self.config.hidden_layers
         where = "output layer" if last else f"hidden layer {layer + 1}"
         self.diverged = Divergence(self.step, layer, where)
-        evaluated = self._evaluate(surface=True)
+        before = self._measure(surface=True)
         self._forget_gradients()
         with self.capture.probe:
             loss = F.cross_entropy(self.network(x), y)
         loss.backward()  # type: ignore[no-untyped-call]
         self.capture.before_update()
-        return self._snapshot(self.step, value, evaluated)
+        return self._snapshot(self.step, value, before)
 
     def _first_broken_layer(self, x: Tensor) -> int:
-        signals, _ = self.network.observe(x, "batch", generator(self.config.seed, "probe", self.step))
+        noise = generator(self.config.seed, "probe", self.step)
+        signals, _ = self.network.observe(x, "batch", noise, dropout=True)
         for layer, signal in enumerate(signals):
-            if not all(t.isfinite().all() for t in (signal.z, signal.normalized, signal.activated)):
+            if not all(t.isfinite().all() for t in (signal.z, signal.normalized, signal.activated, signal.out)):
                 return layer
         return self.config.hidden_layers
 

@@ -44,9 +44,10 @@ def _key(state: LabState, name: str) -> str:
 def _lesson(state: LabState) -> None:
     current = state.link.preset or OWN
     options = [*PRESETS, *([OWN] if current == OWN else [])]
+    key = _key(state, f"preset-{current}")
 
     def choose() -> None:
-        name = st.session_state[_key(state, "preset")]
+        name = st.session_state[key]
         if name in PRESETS:
             state.change(from_preset(name))
             st.session_state.pop("varied", None)
@@ -56,7 +57,7 @@ def _lesson(state: LabState) -> None:
         options,
         index=options.index(current),
         format_func=lambda name: PRESETS[name].title if name in PRESETS else "Your own experiment",
-        key=_key(state, "preset"),
+        key=key,
         on_change=choose,
         help="A ready-made experiment that shows one thing. Every setting below can be changed afterwards.",
     )
@@ -75,7 +76,8 @@ def _count(state: LabState) -> None:
         key=_key(state, "count"),
         on_change=choose,
         required=True,
-        help="They share the initial weights wherever shapes allow, and see the same batches in the same order.",
+        help="With equal seeds they share the initial weights wherever shapes allow; "
+        "with equal data and batch size they see the same batches in the same order.",
     )
 
 
@@ -83,9 +85,10 @@ def _varied(state: LabState) -> list[str]:
     """The fields that have one control a network: those that differ, and those the reader asked for."""
     differ = [name for name in PLAIN_FIELDS if len({getattr(arm, name) for arm in state.link.arms}) > 1]
     asked = [name for name in st.session_state.get("varied", ()) if name not in differ]
+    key = _key(state, "-".join(["varied", *differ, *asked]))
 
     def choose() -> None:
-        chosen = st.session_state[_key(state, "varied-choice")]
+        chosen = st.session_state[key]
         st.session_state["varied"] = chosen
         merged = {
             name: [getattr(state.link.arms[0], name)] * len(state.link.arms) for name in differ if name not in chosen
@@ -98,7 +101,7 @@ def _varied(state: LabState) -> list[str]:
         PLAIN_FIELDS,
         default=[*differ, *asked],
         format_func=LABELS.__getitem__,
-        key=_key(state, "varied-choice"),
+        key=key,
         on_change=choose,
         help="A setting named here has one control for each network below; all others are shared.",
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.live.registry import REGISTRY
+from bnviz.live.registry import REGISTRY, FullError
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.ui.state import LabState
 
@@ -24,7 +24,11 @@ _mount = st.components.v2.component("bnviz_stage", html="<div></div>", js=STUB, 
 def stage(state: LabState) -> None:
     """Show the live stage of the state's arms; what the reader turns on it comes back into the state."""
     link = state.link
-    state.token = REGISTRY.open(state.token, state.revision, link.arms, link.names, link.until)
+    try:
+        state.token = REGISTRY.open(state.token, state.revision, link.arms, link.names, link.until)
+    except FullError as error:
+        st.warning(str(error))
+        return
     data: dict[str, Any] = {
         "token": state.token,
         "generation": state.revision,

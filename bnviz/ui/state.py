@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -12,6 +13,8 @@ from bnviz.experiment.config import ConfigError, Intervention
 from bnviz.experiment.presets import DEFAULT_PRESET
 from bnviz.experiment.words import name_arms
 from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset
+
+ECHO = 5.0  # seconds in which a browser may still send the address before the newest
 
 
 @dataclass
@@ -28,12 +31,28 @@ class LabState:
     epoch: int = 0
     token: str | None = None
     written: dict[str, str] = field(default_factory=dict)
+    echoes: list[tuple[float, dict[str, str]]] = field(default_factory=list)
 
     def change(self, link: Link) -> None:
         """Take over another experiment: the live run and the widgets start from it."""
+        self._restart(link)
+        self.epoch += 1
+
+    def _restart(self, link: Link) -> None:
         self.link, self.problem = link, None
         self.revision += 1
-        self.epoch += 1
+
+    def write(self, query: dict[str, str]) -> None:
+        """Remember the address that is being written, and for a while the one before it."""
+        now = time.monotonic()
+        recent = [(left, old) for left, old in self.echoes if now - left < ECHO]
+        self.echoes = [*recent, (now, self.written)]
+        self.written = query
+
+    def knows(self, address: dict[str, str]) -> bool:
+        """Whether an address is our own: a browser still sends the one before while the newest is on its way."""
+        now = time.monotonic()
+        return address == self.written or any(now - left < ECHO and address == old for left, old in self.echoes)
 
     def change_fields(self, changes: Mapping[str, list[Any]]) -> None:
         """Change fields of the arms, a value an arm; a value that is not allowed is said and nothing is lost."""
@@ -46,21 +65,27 @@ class LabState:
             self.problem = str(error)
             self.epoch += 1
             return
-        self.change(replace(self.link, arms=arms, names=name_arms(arms)))
+        self._restart(replace(self.link, arms=arms, names=name_arms(arms)))  # the widgets show it already
 
     def set_count(self, count: int) -> None:
         """Compare another number of networks: more are copies of the last with another normalization."""
         arms = list(self.link.arms[:count])
         for kind in ("layer", "group", "none", "batch"):
             if len(arms) < count and all(arm.normalization != kind for arm in arms):
-                groups = next(g for g in (arms[-1].norm_groups, 4, 2, 1) if arms[-1].width % g == 0)
+                width, known = arms[-1].width, arms[-1].norm_groups
+                groups = next(g for g in (known, 4, 2, 1) if width % g == 0 and width >= 2 * g)
                 arms.append(arms[-1].replace(normalization=kind, norm_groups=groups, interventions=()))
         while len(arms) < count:
             arms.append(arms[-1])
         self.change(replace(self.link, arms=tuple(arms), names=name_arms(arms)))
 
     def follow(self, view: Mapping[str, Any]) -> None:
-        """Record what was turned or looked at on the stage; the live run knows it already, so it goes on."""
+        """Record what was turned or looked at on the stage; the live run knows it already, so it goes on.
+
+        A report on an experiment that has been changed since is not one on this link, and is dropped.
+        """
+        if view.get("generation", self.revision) != self.revision:
+            return
         try:
             link = _followed(self.link, view)
             decode(encode(link))
@@ -94,24 +119,28 @@ def _followed(link: Link, view: Mapping[str, Any]) -> Link:
 
 
 def lab_state() -> LabState:
-    """Return this session's state; read from the address at first, and again when the address was changed."""
+    """Return this session's state; read from the address at first, and again when somebody changed the address.
+
+    An address that can't be read is said, and what there was before stays.
+    """
     query = {key: st.query_params.get_all(key) for key in st.query_params}
     state = cast("LabState | None", st.session_state.get("lab"))
-    if state is not None and {key: values[-1] for key, values in query.items()} == state.written:
+    if state is not None and state.knows({key: values[-1] for key, values in query.items()}):
         return state
+    fallback = "The lab stays as it was."
     if state is None:
         state = st.session_state["lab"] = LabState(from_preset(DEFAULT_PRESET))
+        fallback = "The lab shows its first lesson instead."
     try:
         state.change(decode(query))
     except ConfigError as error:
-        state.change(from_preset(DEFAULT_PRESET))
-        state.problem = f"This link can't be read: {error}. The lab shows its first lesson instead."
+        state.problem = f"This link can't be read: {error}. {fallback}"
     return state
 
 
 def write_address(state: LabState) -> None:
     """Put the whole state into the address, if it changed."""
     query = encode(state.link)
-    if query != state.written:
-        state.written = query
+    if query != state.written or query != st.query_params.to_dict():
+        state.write(query)
         st.query_params.from_dict(query)

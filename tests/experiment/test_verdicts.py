@@ -32,6 +32,26 @@ def test_a_broken_arm_is_called_diverged_with_step_and_layer_and_nothing_else(ma
     assert "hidden layer 2" in verdict.number
 
 
+def test_a_network_whose_loss_falls_is_not_called_stuck_however_long_it_stays_at_chance(made_up):
+    falling = made_up(0.1, losses=lambda step: 2.3 * 0.9995**step)
+
+    assert not said(falling, "stuck")
+    (verdict,) = said(falling, "waiting")
+    assert "falling" in verdict.text
+    assert "-4.9% in the last 100 steps" in verdict.number
+    assert said(made_up(0.1, losses=lambda step: 2.3 * 0.99999**step), "stuck")
+
+
+def test_an_accuracy_within_what_guessing_gives_by_luck_is_at_chance(made_up):
+    few, many = Chance(0.4, 45), Chance(0.4, 4500)
+
+    assert few.limit == pytest.approx(0.4 + 2 * (0.4 * 0.6 / 45) ** 0.5)
+    assert [verdict.kind for verdict in verdicts([made_up(0.5)] * 2, [few, many]) if verdict.arm is not None] == [
+        "stuck",
+        "training",
+    ]
+
+
 def test_chance_is_called_stuck_only_after_a_hundred_steps(made_up):
     assert said(made_up([0.1] * 11), "stuck")
     assert not said(made_up([0.1] * 10), "stuck")
@@ -74,7 +94,7 @@ def test_a_layer_is_called_saturated_or_dying_where_most_of_it_is(made_up, kind)
     ("gradients", "kind"),
     [
         ((0.01, 0.1, 1.0, 1.0), "vanishing"), ((0.0, 0.1, 1.0, 1.0), "vanishing"), ((0.2, 0.5, 1.0, 1.0), None),
-        ((100.0, 10.0, 1.0, 1.0), "exploding"), ((5.0, 2.0, 1.0, 1.0), None), ((1.0, 0.5, 0.0, 1.0), "exploding"),
+        ((100.0, 10.0, 1.0, 1.0), "exploding"), ((5.0, 2.0, 1.0, 1.0), None), ((1.0, 0.5, 0.0, 1.0), None),
         ((0.0, 0.0, 0.0, 0.0), None), ((np.nan, 1.0, 1.0, 1.0), None), ((1.0, 1.0, 1.0, 1e-9), None),
     ],
 )  # fmt: skip
@@ -87,7 +107,9 @@ def test_gradients_are_judged_from_the_last_hidden_layer_to_the_first(made_up, g
 def test_how_much_smaller_the_gradients_are_is_said(made_up):
     (verdict,) = said(made_up(0.5, gradients=(0.001, 0.1, 1.0, 1.0)), "vanishing")
 
-    assert "1,000 times smaller" in verdict.number
+    assert verdict.number == "1,000 times smaller in layer 1 than in layer 3"
+    (verdict,) = said(made_up(0.5, gradients=(0.0, 0.1, 1.0, 1.0)), "vanishing")
+    assert verdict.number == "too small for a 32-bit number in layer 1"
 
 
 def test_two_layers_have_no_depth_to_judge(made_up):

@@ -9,7 +9,7 @@ import pytest
 
 import bnviz.live.registry
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.live.registry import FREED_AFTER, MAX_RUNS, Registry
+from bnviz.live.registry import FREED_AFTER, KEPT_FOR, FullError, Registry
 from bnviz.live.run import LiveRun
 
 ARMS = (ExperimentConfig(width=4), ExperimentConfig(width=4, normalization="batch"))
@@ -26,8 +26,8 @@ class Hand:
         self.woken.append(run)
 
     def obey(self, run: LiveRun) -> None:
-        while run.inbox:
-            run.inbox.popleft()(run)
+        while run._inbox:
+            run._inbox.popleft()(run)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_the_same_revision_keeps_the_run_as_it_is(registry):
     run = registry.find(token).run
     assert open_run(registry, token) == token
     assert registry.find(token).run is run
-    assert not run.inbox
+    assert not run._inbox
 
 
 def test_another_revision_starts_the_run_anew_at_its_next_turn(registry):
@@ -87,7 +87,7 @@ def test_another_revision_starts_the_run_anew_at_its_next_turn(registry):
     registry.workers.obey(run)
     assert (run.generation, run.playing) == (1, False)
     assert run.comparison.stop_at == 20
-    assert run.meta()["arms"][0]["layers"] == 5
+    assert run.comparison.configs[0].hidden_layers == 5
 
 
 def test_an_unwatched_run_is_freed_after_two_minutes_and_not_before(registry, clock):
@@ -123,17 +123,39 @@ def test_a_page_that_lost_its_seat_cannot_empty_it(registry):
     registry.sit(seat, newer)
     registry.leave(seat, older)
     assert seat.socket is newer
-    assert not seat.run.inbox
+    assert not seat.run._inbox
 
 
-def test_opening_without_end_keeps_a_bounded_number_of_runs_and_those_that_are_watched(registry):
+def test_places_are_bounded_and_those_that_are_watched_or_just_opened_stay(registry, clock, monkeypatch):
+    monkeypatch.setattr(bnviz.live.registry, "MAX_SEATS", 20)
     watched = open_run(registry)
     registry.sit(registry.find(watched), object())
-    tokens = [open_run(registry) for _ in range(5 * MAX_RUNS)]
-    alive = [token for token in tokens if registry.find(token)]
-    assert len(alive) <= MAX_RUNS + 1
-    assert alive == tokens[-len(alive) :], "the longest left go first"
+    tokens = [open_run(registry) for _ in range(19)]
+    with pytest.raises(FullError, match="All 20 places are taken"):
+        open_run(registry)
+    assert all(registry.find(token) for token in [watched, *tokens]), "their pages are about to come"
+    clock.ahead = KEPT_FOR + 1
+    open_run(registry)
     assert registry.find(watched) is not None
+    assert len(registry._seats) <= 20
+
+
+def test_networks_that_nobody_watches_go_early_where_too_many_are_alive(registry, clock, monkeypatch):
+    monkeypatch.setattr(bnviz.live.registry, "MAX_RUNS", 3)
+    tokens = [open_run(registry) for _ in range(5)]
+    for token in tokens:
+        registry.find(token).run._comparison = object()
+    clock.ahead = KEPT_FOR + 1
+    assert [registry.find(token) is not None for token in tokens] == [False, False, True, True, True]
+
+
+def test_no_more_runs_are_watched_than_the_server_trains_at_once(registry, monkeypatch):
+    monkeypatch.setattr(bnviz.live.registry, "MAX_RUNS", 2)
+    seats = [registry.find(open_run(registry)) for _ in range(3)]
+    for seat in seats[:2]:
+        assert not registry.crowded
+        registry.sit(seat, object())
+    assert registry.crowded
 
 
 def test_each_watched_run_knows_how_many_share_the_workers(registry):

@@ -426,7 +426,8 @@ def test_switching_without_end_is_bounded_and_says_so(server):
         for number in range(70):
             client.send("switch", arm=0, normalization=("batch", "none")[number % 2])
             client.send("step")
-        header = client.pull_until(lambda h: h["step"] == 70)
+            client.pull_until(lambda h, made=number + 1: h["step"] == made)
+        header = client.pull()
         assert len(header["arms"][0]["interventions"]) == 64
         assert all("64" in error for error in client.errors)
         assert len(client.errors) == 6
@@ -579,6 +580,7 @@ def test_two_visitors_train_apart_and_get_what_each_would_get_alone(server):
 
 
 def test_an_error_inside_a_run_is_said_and_the_server_goes_on(server, caplog, monkeypatch):
+    monkeypatch.setattr("bnviz.live.stream.PATIENCE", 30.0)  # so that the question is still open then
     token = server.open()
     with server.connect(token) as client, server.client() as other:
         client.pull()
@@ -586,12 +588,16 @@ def test_an_error_inside_a_run_is_said_and_the_server_goes_on(server, caplog, mo
         def broken() -> None:
             raise ZeroDivisionError("a bug in the engine")
 
-        monkeypatch.setattr(server.seat(token).run, "rewind", broken)
+        run = server.seat(token).run
+        monkeypatch.setattr(run, "rewind", broken)
         client.ask()
+        deadline = time.monotonic() + 10
+        while run._question is None:
+            assert time.monotonic() < deadline, "the question has not arrived"
+            time.sleep(0.01)
         server.registry.command(server.seat(token), lambda run: run.rewind())
         error = client.error()
-        while "error on the server" not in error:
-            error = client.error()
+        assert "error on the server" in error
         assert "a bug in the engine" not in error
         assert "a bug in the engine" in caplog.text
         client.send("step")
@@ -607,3 +613,13 @@ def test_a_play_after_the_pause_that_was_asked_for_goes_on(server):
         client.send("play")
         client.pull()
         assert client.pull()["step"] > 10
+
+
+def test_a_flood_of_commands_is_refused_and_keeps_nobody_else_waiting(server):
+    with server.client() as flood, server.client() as other:
+        flood.pull()
+        for _ in range(300):
+            flood.send("step", count=100)
+        other.send("step")
+        other.pull_until(lambda h: h["step"] == 1)
+        assert "commands may wait" in flood.error()

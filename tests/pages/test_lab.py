@@ -158,8 +158,21 @@ def test_an_address_changed_by_hand_is_followed_and_a_bad_one_is_said():
     assert stage_data(lab)["token"] == before["token"]
     lab.query_params["width"] = "0"
     run(lab)
-    assert len(problems(lab)) == 1
-    assert link_of(lab) == from_preset("headline")
+    (problem,) = problems(lab)
+    assert problem.endswith("The lab stays as it was.")
+    assert link_of(lab) == address(lab) == from_preset("spirals")
+    assert stage_data(lab)["generation"] == before["generation"] + 1, "the run goes on"
+
+
+def test_an_older_address_that_a_slow_browser_still_sends_takes_nothing_back():
+    lab = open_lab()
+    older = dict(lab.query_params)
+    set_control(lab, "Hidden layers", 4)
+    lab.query_params.clear()
+    lab.query_params.update(older)
+    set_control(lab, "Width", 50)
+    assert [(arm.hidden_layers, arm.width) for arm in link_of(lab).arms] == [(4, 50)] * 2
+    assert link_of(lab) == address(lab)
 
 
 def test_what_the_stage_reports_is_in_the_address_and_the_run_goes_on():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bnviz.experiment.config import (
     MAX_INTERVENTIONS,
     MAX_STEP,
+    MAX_WORK,
     PLAIN_FIELDS,
     ConfigError,
     ExperimentConfig,
@@ -67,9 +68,11 @@ def configs(draw) -> ExperimentConfig:
         dataset=table.get("dataset", "digits"), samples=table.get("samples", 0), batch_size=2
     ).training_samples
     table["batch_size"] = min(table.get("batch_size", 64), room)
-    table["norm_groups"] = min(table.get("norm_groups", 4), table.get("width", 100))
+    table["norm_groups"] = min(table.get("norm_groups", 4), table.get("width", 100) // 2)
     while table.get("width", 100) % table["norm_groups"]:
         table["norm_groups"] -= 1
+    if table.get("hidden_layers", 3) * table.get("width", 100) ** 2 * table["batch_size"] > MAX_WORK:
+        table["batch_size"] = 2
     return ExperimentConfig(**table, interventions=draw(INTERVENTIONS))
 
 

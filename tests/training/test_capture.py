@@ -122,7 +122,7 @@ def _check_channels(case, position):
     normed = case.trace.z[:-1] if position == "before" else case.trace.activated
     close(case.snapshot.batch_mean, [z.mean(0) for z in normed])
     close(case.snapshot.batch_variance, [z.var(0, correction=0) for z in normed])
-    norms = [m for m in case.model if isinstance(m, torch.nn.BatchNorm1d)]
+    norms = [m for m in case.evaluated if isinstance(m, torch.nn.BatchNorm1d)]  # as they were before the step
     assert ("running_mean" in case.snapshot.values) == bool(norms)
     if norms:
         close(case.snapshot.running_mean, [m.running_mean for m in norms])
@@ -155,9 +155,12 @@ def test_the_update_ratio_is_how_far_the_weights_really_moved(captured, changes)
     close(case.snapshot.update_ratio, moved, rtol=1e-4)
 
 
-def test_the_learnt_scale_and_shift_are_those_after_the_update_of_the_step(captured):
+def test_the_learnt_scale_and_shift_are_those_before_the_update_as_everything_of_a_step_is(captured):
+    start = captured(SMALL.replace(normalization="batch"), steps=0).snapshot
+    assert (start.gamma == 1).all()
+    assert (start.beta == 0).all()
     case = captured(SMALL.replace(normalization="batch"))
-    norms = [block.norm for block in case.training.network.hidden()]
+    norms = [m for m in case.evaluated if isinstance(m, torch.nn.BatchNorm1d)]
 
     close(case.snapshot.gamma, [norm.weight for norm in norms], rtol=0, atol=0)
     close(case.snapshot.beta, [norm.bias for norm in norms], rtol=0, atol=0)
@@ -319,3 +322,23 @@ def test_at_the_start_gradients_grow_with_depth_as_theory_says(seed):
     assert he == pytest.approx(1.467, rel=0.06)
     assert plain == pytest.approx(1.0, rel=0.06)
     assert wild == pytest.approx(he, rel=0.03)
+
+
+def test_a_gradient_too_small_for_the_square_in_float32_is_not_called_zero(captured):
+    config = ExperimentConfig(
+        hidden_layers=16, width=30, activation="sigmoid", init="normal", init_std=0.01, batch_size=32
+    )
+    case = captured(config, steps=0)
+    oracle = [z.grad.double().norm().item() for z in _backward(case)]
+
+    assert min(oracle) < 1e-20
+    assert min(oracle) > 0
+    close(case.snapshot.gradient_z[:-1], oracle, rtol=1e-3, atol=0)
+
+
+def _backward(case) -> list[torch.Tensor]:
+    layers = case.trace.z[:-1]
+    for z in layers:
+        z.retain_grad()
+    case.loss.backward()
+    return layers

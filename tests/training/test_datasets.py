@@ -122,3 +122,13 @@ def test_the_shown_images_are_the_first_test_samples_as_pixels():
     assert all((pixels == image).all(1).any() for image in data.images)
     correlation = np.corrcoef(data.images.ravel(), data.test_x[:12].numpy().ravel())[0, 1]
     assert correlation == pytest.approx(1)
+
+
+@pytest.mark.parametrize("dataset", REAL_SIZES)
+@pytest.mark.parametrize("missing", [1, 2, 5, 9, 20])
+def test_any_number_of_samples_of_a_real_data_set_can_be_taken(dataset, missing):
+    samples = REAL_SIZES[dataset] - missing
+    data = load(ExperimentConfig(dataset=dataset, samples=samples, batch_size=16))
+
+    assert len(data.train_y) + len(data.test_y) == samples
+    assert len(data.train_y.unique()) == len(data.classes)

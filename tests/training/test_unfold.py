@@ -117,10 +117,10 @@ def test_switching_there_and_back_before_the_next_step_records_nothing_of_it():
     training.advance()
     training.turn(Intervention(learning_rate=0.03))
     training.turn(Intervention(normalization="batch"))
-    assert training.planned_normalization == "batch"
+    assert training.planned("normalization") == "batch"
     training.turn(Intervention(normalization="none"))
 
-    assert training.planned_normalization == "none"
+    assert training.planned("normalization") == "none"
     assert training.config.interventions == (Intervention(step=1, learning_rate=0.03),)
 
 

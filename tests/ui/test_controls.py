@@ -134,3 +134,10 @@ def test_the_sidebar_shows_the_seed_after_a_new_init():
     run(lab)
     assert address(lab).arms[0].seed == 1
     assert control(lab, "Seed").value == 1
+
+
+def test_networks_that_differ_in_nothing_still_have_an_address_that_can_be_read():
+    lab = open_lab(preset="no-difference")
+    set_control(lab, "The networks differ in", [])
+    assert address(lab) == link_of(lab)
+    assert len(address(lab).arms) == 2

@@ -75,7 +75,6 @@ export class App {
     this.link?.close();
     this.token = data.token;
     this.known = false;
-    this.firstUntil = data.view?.until ?? null;
     this.stats.sockets += 1;
     this.link = new Link(socketUrl(this.assets, data), {
       frame: (buffer) => this.frames.receive(buffer),
@@ -87,14 +86,9 @@ export class App {
     });
   }
 
-  /** The link's "pause at step", told to the server once. */
-  applyFirstUntil(header) {
-    if (this.firstUntil !== null && header.until === null) this.link.send({ op: "until", step: this.firstUntil });
-    this.firstUntil = null;
-  }
-
   status(status) {
     this.stats.connected = status === "open";
+    this.switches.asked.clear();
     this.say(NOTICES[status] ?? "");
   }
 
@@ -110,6 +104,7 @@ export class App {
   /** The server could not do what was asked: say why, and put the controls back. */
   refused(text) {
     this.say(text, 8);
+    this.switches.asked.clear();
     this.frames.readoutsDue = true;
     this.frames.schedule();
   }
@@ -139,11 +134,9 @@ export class App {
     const state = this.state.arms?.[arm];
     if (!state) return;
     this.focusedArm = arm;
-    this.send({
-      op: "switch",
-      arm,
-      normalization: state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none",
-    });
+    const normalization = state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none";
+    this.switches.ask(this.state.arms, arm, normalization);
+    this.send({ op: "switch", arm, normalization });
   }
 
   setUntil(step) {
@@ -153,8 +146,8 @@ export class App {
 
   setLayer(layer) {
     this.layer = Math.max(0, layer);
-    // Any command wakes a waiting pull, so that the next one asks for this layer at once.
-    this.send({ op: "until", step: this.state.until ?? null });
+    this.reporter.touched();
+    this.frames.pull(true);
     this.redrawAll();
   }
 

@@ -3,11 +3,11 @@
 import { CHARTS, DEFAULT_CHARTS, available } from "./charts.js";
 import { el, setText } from "./dom.js";
 import { helpButton, placeBeside } from "./help.js";
+import { pointNames, pointOrder } from "./points.js";
 import { toggles } from "./toggles.js";
 
 /** With a decision surface to show, the three tall charts share the row evenly. */
 const SPANS_2D = { distribution: 4, layers: 4, picture: 4 };
-const POINTS = ["before norm", "after norm", "after activation"];
 
 export class Board {
   constructor(app) {
@@ -26,17 +26,14 @@ export class Board {
       title: "The hidden layer that the charts marked “layer” show; 1 is next to the input",
       on: { change: () => this.app.setLayer(Number(this.layer.value)) },
     });
-    this.point = el(
-      "select",
-      {
-        class: "bnviz-select",
-        "data-bnviz": "point",
-        "aria-label": "Values",
-        title: "Where a value is taken: z = Wx + b before norm, the norm’s output, or the activation’s output",
-        on: { change: () => this.app.setPoint(Number(this.point.value)) },
-      },
-      ...POINTS.map((text, index) => el("option", { value: String(index) }, text)),
-    );
+    this.point = el("select", {
+      class: "bnviz-select",
+      "data-bnviz": "point",
+      "aria-label": "Values",
+      title:
+        "Where a value is taken: the linear part’s output z = Wx + b, the norm’s output, or the activation’s output",
+      on: { change: () => this.app.setPoint(Number(this.point.value)) },
+    });
     const menuButton = this.buildMenu();
     return el(
       "div",
@@ -80,6 +77,10 @@ export class Board {
           el("option", { value: String(layer) }, `${layer + 1} of ${layers}`),
         ),
       );
+    const names = pointNames(meta);
+    this.point.replaceChildren(
+      ...pointOrder(meta).map((point) => el("option", { value: String(point) }, names[point])),
+    );
     this.kind = meta.points ? "points" : meta.images ? "images" : "none";
     const wanted = available(meta);
     const picture = this.cards.get("picture");
@@ -141,6 +142,7 @@ export class Board {
   card(id) {
     const { title, tall, layered } = CHARTS[id];
     const { button, popup } = helpButton(
+      this.app,
       id,
       title,
       !["distribution", "layers", "picture", "units", "affine", "statistics", "gradient-depth"].includes(id),

@@ -5,7 +5,7 @@ import { CanvasChart } from "./canvas.js";
 import { brief, count } from "./format.js";
 import { finiteRuns, path } from "./distribution.js";
 import { alpha } from "./theme.js";
-import { columns, cursor, steady } from "./timepanels.js";
+import { clip, columns, cursor, steady } from "./timepanels.js";
 
 const LEFT = 38;
 
@@ -141,10 +141,11 @@ export class Statistics extends CanvasChart {
     const gap = 44;
     const w = (width - LEFT - 8 - gap) / 2;
     this.panels = [
-      ["mean", "batch_mean", "running_mean"],
-      ["variance", "batch_variance", "running_variance"],
-    ].map(([name, batch, running], position) => ({
+      ["mean", "batch_mean", "running_mean", "batch mean"],
+      ["variance", "batch_variance", "running_variance", "batch variance, unbiased"],
+    ].map(([name, batch, running, label], position) => ({
       name,
+      label,
       batch,
       running,
       box: { x: LEFT + position * (w + gap), y: 18, w, h: height - 18 - 31 },
@@ -159,8 +160,10 @@ export class Statistics extends CanvasChart {
     const batch = detail.series[panel.batch].at(this.app.shown);
     const running = detail.series[panel.running].at(this.app.shown);
     if (!batch || !running) return [];
+    const { batch_size } = this.app.meta.arms[arm].config;
+    const factor = panel.name === "variance" ? batch_size / (batch_size - 1) : 1; // the running one takes the unbiased
     return [...batch]
-      .map((value, channel) => [running[channel], value, channel])
+      .map((value, channel) => [running[channel], factor * value, channel])
       .filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b));
   }
 
@@ -182,7 +185,7 @@ export class Statistics extends CanvasChart {
     ctx.fillStyle = app.theme.muted;
     ctx.textAlign = "left";
     ctx.textBaseline = "alphabetic";
-    ctx.fillText(`batch ${panel.name}`, box.x, box.y - 6);
+    ctx.fillText(clip(ctx, panel.label, box.w), box.x, box.y - 6);
     ctx.strokeStyle = app.theme.axis;
     line(ctx, box.x, box.y + box.h, box.x + box.w, box.y);
     sets.forEach((set, arm) => {
@@ -203,12 +206,11 @@ export class Statistics extends CanvasChart {
       }
     });
     if (!best) return null;
-    const channel =
-      (this.app.meta.arms[best.arm].channels ?? this.app.meta.channels ?? [])[best.channel] ?? best.channel;
+    const { name, channels } = this.app.meta.arms[best.arm];
     return {
-      title: `${this.app.meta.arms[best.arm].name} · channel ${channel}`,
+      title: `${name} · channel ${channels[best.channel]}`,
       rows: [
-        [`batch ${panel.name}`, brief(best.b)],
+        [panel.label, brief(best.b)],
         [`running ${panel.name}`, brief(best.a)],
       ],
     };

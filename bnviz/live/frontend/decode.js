@@ -32,24 +32,21 @@ export const SPARSE = {
 };
 /** Per channel, of one layer at a time. */
 export const DETAIL = ["gamma", "beta", "batch_mean", "batch_variance", "running_mean", "running_variance"];
-export const NORMALIZATIONS = ["none", "batch", "layer", "group", "noisy_batch"];
 
 /** The lengths that the letters of a shape stand for, for one arm. */
 export function dimensions(meta, arm) {
   const description = meta.arms[arm];
-  const layers = description.layers;
-  const channels = description.channels ?? meta.channels ?? [];
   return {
-    L: layers,
-    K: layers + 1,
+    L: description.layers,
+    K: description.layers + 1,
     P: 3,
-    Q: (meta.quantiles ?? [5, 15, 25, 50, 75, 85, 95]).length,
+    Q: meta.quantiles.length,
     H: meta.bins + 3,
-    U: (description.units ?? meta.units ?? [0, 1, 2]).length,
-    C: channels.length,
+    U: description.units.length,
+    C: description.channels.length,
     3: 3,
     S: 1024,
-    I: meta.images?.labels?.length ?? 12,
+    I: meta.images ? meta.images.labels.length : 0,
   };
 }
 
@@ -73,9 +70,8 @@ export function decodePayload(buffer, header, start, meta) {
   return header.arms.map((arm, index) => {
     const sizes = dimensions(meta, index);
     const result = { fields: {}, sparse: {}, detail: {} };
-    for (const name of arm.fields ?? []) readField(name, arm, sizes, take, result);
-    const layer = arm.layer;
-    for (const name of layer?.fields ?? []) result.detail[name] = take(Float32Array, layer.count * sizes.C);
+    for (const name of arm.fields) readField(name, arm, sizes, take, result);
+    for (const name of arm.layer.fields) result.detail[name] = take(Float32Array, arm.layer.count * sizes.C);
     return result;
   });
 }
@@ -83,7 +79,7 @@ export function decodePayload(buffer, header, start, meta) {
 function readField(name, arm, sizes, take, result) {
   if (name in SPARSE) {
     const [Type, shape] = SPARSE[name];
-    const positions = arm.sparse?.[name] ?? Array.from({ length: arm.count }, (_, index) => index);
+    const positions = arm.sparse[name];
     result.sparse[name] = { positions, data: take(Type, positions.length * width(shape, sizes)) };
     return;
   }

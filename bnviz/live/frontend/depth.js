@@ -50,7 +50,7 @@ export class GradientDepth extends CanvasChart {
       y: { scale: this.y, ticks, format, label: `‖${this.choices.chosen}‖` },
     });
     curves.forEach((logs, arm) => this.paintArm(ctx, arm, logs));
-    if (this.theoryShown) curves.forEach((logs, arm) => this.paintTheory(ctx, arm, logs));
+    curves.forEach((logs, arm) => this.paintTheory(ctx, arm, logs));
   }
 
   paintArm(ctx, arm, logs) {
@@ -85,9 +85,8 @@ export class GradientDepth extends CanvasChart {
 
   /** Theory: ||dL/dz|| grows by sqrt(factor) a layer towards the input; anchored at the measured mean of the inner layers. */
   paintTheory(ctx, arm, logs) {
-    const { theory } = this.app.meta.arms[arm];
-    const layers = this.app.store.arms[arm].layers;
-    if (!theory?.factor || layers < 2) return;
+    const { theory, layers } = this.app.meta.arms[arm];
+    if (!this.theoryHolds(arm)) return;
     const slope = -0.5 * Math.log10(theory.factor);
     const [first, last] = layers > 9 ? [5, layers - 2] : [0, layers];
     const inner = logs
@@ -107,16 +106,17 @@ export class GradientDepth extends CanvasChart {
     ctx.setLineDash([]);
   }
 
-  get theoryShown() {
-    return this.app.shown === 0 && this.field === "gradient_z";
+  /** At step 0 only, and not where a norm was switched right there. */
+  theoryHolds(arm) {
+    const { theory, layers } = this.app.meta.arms[arm];
+    if (!theory || layers < 2 || this.app.shown !== 0 || this.field !== "gradient_z") return false;
+    return !this.app.state.arms[arm].interventions.some(({ step, normalization }) => step === 0 && normalization);
   }
 
   depthLabel() {
-    const factors = this.theoryShown
-      ? this.app.meta.arms
-          .filter(({ theory, layers }) => theory?.factor && layers > 1)
-          .map(({ theory }) => `×${Math.sqrt(theory.factor).toFixed(2)}`)
-      : [];
+    const factors = this.app.meta.arms
+      .filter((_, arm) => this.theoryHolds(arm))
+      .map(({ theory }) => `×${Math.sqrt(theory.factor).toFixed(2)}`);
     return factors.length ? `dotted: theory, ${[...new Set(factors)].join(" and ")} a layer` : "layer, input to output";
   }
 

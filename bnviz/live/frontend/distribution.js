@@ -3,7 +3,8 @@
 import { alpha } from "./theme.js";
 import { DASHES } from "./dom.js";
 import { brief } from "./format.js";
-import { TimePanels, columns, robustExtent } from "./timepanels.js";
+import { pointLabel } from "./points.js";
+import { TimePanels, robustExtent } from "./timepanels.js";
 
 const BANDS = [
   [0, 6, 0.16],
@@ -11,11 +12,10 @@ const BANDS = [
   [2, 4, 0.3],
 ];
 const NAMES = ["5th", "15th", "25th", "median", "75th", "85th", "95th"];
-export const POINT_LABELS = ["value before norm", "value after norm", "value after activation"];
 
 export class Distribution extends TimePanels {
   yLabel() {
-    return POINT_LABELS[this.app.point];
+    return pointLabel(this.app);
   }
 
   offset(arm) {
@@ -96,7 +96,7 @@ export class Distribution extends TimePanels {
         if (index < 0 || this.app.layer >= history.layers) return "";
         const row = history.row("percentiles", index).subarray(this.offset(arm));
         return (
-          `${this.app.meta.arms[arm].name}: layer ${this.app.layer + 1}, ${POINT_LABELS[this.app.point]}: median ${brief(row[3])}, ` +
+          `${this.app.meta.arms[arm].name}: layer ${this.app.layer + 1}, ${pointLabel(this.app)}: median ${brief(row[3])}, ` +
           `90 percent of values between ${brief(row[0])} and ${brief(row[6])}.`
         );
       })
@@ -185,8 +185,7 @@ export class Units extends TimePanels {
     const history = this.app.store.arms[arm];
     if (this.app.layer >= history.layers) return null;
     const row = history.row("unit_percentiles", index);
-    const units = this.app.meta.arms[arm].units ?? this.app.meta.units ?? [0, 1, 2];
-    return units.map((name, unit) => [
+    return this.app.meta.arms[arm].units.map((name, unit) => [
       `unit ${name}: 15 / 50 / 85`,
       [0, 1, 2].map((quantile) => brief(row[this.start(arm, unit) + quantile])).join(" / "),
     ]);
@@ -198,4 +197,3 @@ export class Units extends TimePanels {
 }
 
 const UNIT_DASHES = [[], [5, 3], [1.5, 2.5]];
-export { columns };

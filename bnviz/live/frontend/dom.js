@@ -6,7 +6,6 @@ export function el(tag, properties = {}, ...children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
-    else if (name === "text") node.textContent = value;
     else if (name in PROPERTIES) node[name] = value;
     else node.setAttribute(name, value === true ? "" : String(value));
   }
@@ -14,7 +13,7 @@ export function el(tag, properties = {}, ...children) {
   return node;
 }
 
-const PROPERTIES = { value: 1, checked: 1, disabled: 1, innerHTML: 1, hidden: 1 };
+const PROPERTIES = { value: 1, checked: 1, disabled: 1, hidden: 1 };
 
 /** Write text only when it differs: a text node is not touched sixty times a second for nothing. */
 export function setText(node, text) {

@@ -4,7 +4,7 @@ import { decodeHeader, decodePayload } from "./decode.js";
 import { setText } from "./dom.js";
 import { LineChart } from "./lines.js";
 import { Store } from "./store.js";
-import { INVITATION } from "./verdicts.js";
+import { invitation } from "./verdicts.js";
 
 const LINES_EVERY = 500;
 const LINES_APART = 90;
@@ -57,16 +57,18 @@ export class Frames {
     });
   }
 
-  pull() {
+  /** Ask for what is newer; urgently where another question waits for its answer. */
+  pull(urgent = false) {
     if (document.hidden || !this.app.link || this.inbox.length) return;
     const { layer } = this.app;
     const store = this.app.known ? this.app.store : null;
-    this.app.link.pull({
+    const question = {
       generation: store?.generation ?? -1,
       cursor: store?.cursor ?? -1,
       layer,
       layer_cursor: store?.detailCursor(layer) ?? -1,
-    });
+    };
+    this.app.link.pull(question, urgent);
   }
 
   absorb() {
@@ -92,6 +94,7 @@ export class Frames {
     Object.assign(app, { shown: 0, following: true });
     app.layer = Math.min(app.layer, app.layers - 1);
     app.reporter.begun();
+    app.switches.asked.clear();
     app.focusedArm = Math.min(app.focusedArm, meta.arms.length - 1);
     app.switches.build(meta);
     app.board.build(meta, app.charts);
@@ -106,14 +109,14 @@ export class Frames {
     app.store.append(header, decodePayload(buffer, header, offset, app.meta));
     const before = app.state;
     app.state = { ...before, ...header, verdicts: header.verdicts ?? before.verdicts };
+    app.switches.agree(header.arms);
     if (app.following) app.shown = app.store.lastStep;
     this.paused ||= before.playing && !header.playing;
     Object.assign(app.stats, { playing: header.playing, lastStep: app.store.lastStep });
     app.reporter.observe();
-    app.applyFirstUntil(header);
     this.syncControls();
     const marks = (arms) => JSON.stringify(arms?.map((arm) => arm.interventions));
-    const news = header.arms.some((arm) => arm.count || arm.layer?.count);
+    const news = header.arms.some((arm) => arm.count || arm.layer.count);
     if (news || this.paused || marks(before.arms) !== marks(header.arms)) app.touch();
   }
 
@@ -125,7 +128,7 @@ export class Frames {
     app.verdicts.show(
       app.state.verdicts,
       app.meta.arms.map((arm) => arm.name),
-      fresh ? INVITATION : app.state.finished || "",
+      fresh ? invitation(app.meta) : app.state.finished || "",
     );
     app.root.classList.toggle("is-fresh", fresh);
     this.readoutsDue = true;

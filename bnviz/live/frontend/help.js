@@ -1,73 +1,74 @@
 // Every chart and symbol in plain language: what it is, its unit or formula, what to look for. Opened by button or keyboard.
 
-import { el } from "./dom.js";
+import { el, setText } from "./dom.js";
+import { pointFormula } from "./points.js";
 
-/** id: [what it is, unit or formula, what to look for] */
+/** id: [what it is, unit or formula, what to look for]; a function where it depends on the generation's meta */
 const TEXTS = {
   distribution: [
-    "The values that flow through the chosen layer, for every training step so far. The line is the median; the bands hold the middle 50, 70 and 90 % of all values (percentiles 25–75, 15–85, 5–95).",
-    "Before norm: z = Wx + b. After norm: BN(z) = γ (z − μ) / √(σ² + ε) + β, with μ and σ² of this batch; without a norm it equals z. After activation: φ of that. All are plain numbers without a unit.",
-    "Internal covariate shift, as Ioffe and Szegedy meant it, is this picture wandering: bands that move and widen while the layers below learn. With batch norm on, the values after norm should stay in place.",
+    "The values that flow through the chosen layer, at every snapshot so far. The line is the median; the bands hold the middle 50, 70 and 90 % of all values (percentiles 25–75, 15–85, 5–95).",
+    pointFormula,
+    "Internal covariate shift, as Ioffe and Szegedy meant it, is this picture wandering: bands that move and widen while the layers below learn. Batch norm fixes each unit's mean and deviation over the batch before γ and β; the bands after norm may still widen as γ grows, and move as β does.",
   ],
   layers: [
     "One histogram per hidden layer and network at the shown step, turned on its side; all share the vertical axis. Each is scaled to its own peak.",
     "Length is density, or its square root (“√ height”), which shows the tails. Triangles: values beyond the bins. A red cross: values that are not finite.",
-    "Thinner from layer to layer: the signal vanishes. Piled up at both ends after a sigmoid or tanh: saturation. Moved off zero: shift. Click a layer to follow it over time.",
+    "Thinner from layer to layer: the signal vanishes. Piled up at both ends after a sigmoid or tanh: saturation. Elsewhere than at step 0: shift. Click a layer to follow it over time.",
   ],
   picture: [
     "What each network makes of the data at the shown step: for two-dimensional data the class it would predict everywhere, for digits its answer to 12 fixed test images.",
     "Strength of colour is the network's confidence (softmax probability). ✓ is right, ✗ is wrong.",
-    "A map in one flat colour, or the same answer everywhere, is a network that has learnt nothing yet.",
+    "A map in one flat colour, or the same answer everywhere, is a network that does not tell the classes apart (yet).",
   ],
   accuracy: [
     "The share of fixed samples (up to 512) that are classified right.",
     "“test”: unseen samples, evaluation mode (batch norm uses its running statistics). “train”: training samples. “batch stats”: the same test samples in train mode, so batch norm uses each batch's own statistics.",
-    "Which network leaves the chance line first. A gap between “test” and “batch stats” says that the running statistics are not right (yet), as with small batches.",
+    "Which network leaves the chance line first. A gap between “test” and “batch stats”: the running statistics and each batch's own differ, because they are not learnt yet or small batches are noisy. Dropout, where there is any, acts in train mode too.",
   ],
   loss: [
     "Cross-entropy: how surprised the network is by the right answer; 0 is perfect.",
     "−ln p(right class), averaged, in nats. Guessing among ten classes gives ln 10 = 2.30. “batch”: the batch of this training step.",
-    "Falling is learning. Flat at the guessing value is stuck. Rising or vanishing from the chart is divergence.",
+    "Falling is learning. Flat at the guessing value is stuck. A training loss that shoots up, or a line that ends: divergence. A test loss that rises while the training loss falls: overfitting.",
   ],
   drift: [
     "How far the inputs of the chosen layer's activation have moved, measured on a fixed probe batch, so that only the parameters can move them.",
-    "Wasserstein-1 distance between a unit's values now and at step 0 (or at the last snapshot), averaged over units, in the values' own scale.",
-    "This is internal covariate shift as a number. Compare the networks, and remember: less drift does not by itself mean faster training.",
+    "Wasserstein-1 distance between a unit's values now and at step 0 (or at the last snapshot), averaged over units, in the values' own scale. “since last” grows with the number of steps between the two snapshots, which depends on the speed; hover tells it.",
+    "One of two meanings of internal covariate shift: the move of a layer's inputs (Ioffe and Szegedy 2015). The other, which this chart does not show, is the change of a layer's gradient when the layers below step first (Santurkar et al. 2018). Less drift does not by itself mean faster training.",
   ],
   "gradient-depth": [
     "How strong the learning signal is in each layer at the shown step.",
-    "‖dL/dz‖: norm of the loss's gradient at a linear layer's output. ‖dL/dW‖: at its weights. Log scale. At step 0 the dotted theory line shows the expected change per layer, √factor.",
-    "Falling towards the input: gradients vanish. Rising towards the input: they explode; in deep ReLU networks batch norm itself does that at the start, ×1.21 a layer. Weight gradients can look level while dL/dz vanishes.",
+    "‖dL/dz‖: norm of the loss's gradient at a linear layer's output. ‖dL/dW‖: at its weights. Log scale. At step 0 the dotted line, where there is one, is the theory for wide layers and large batches: a factor √f a layer.",
+    "Falling towards the input: gradients vanish. Rising towards the input: they explode; in deep ReLU networks batch norm itself does that at the start, ×1.21 a layer for large batches and more for small ones. Weight gradients can look level while dL/dz vanishes.",
   ],
   "gradient-time": [
     "The chosen layer's gradient norm over training.",
     "‖dL/dz‖ or ‖dL/dW‖, log scale.",
-    "Collapse to almost nothing means the layer has stopped learning; growth without end comes before divergence.",
+    "Almost nothing while the loss is still high: the layer hardly learns. At a small loss it is merely the end of learning. Steep growth often comes before divergence.",
   ],
   units: [
     "Three single units of the chosen layer (solid, dashed, dotted) on the fixed probe batch.",
     "15th, 50th (thick) and 85th percentile of the unit's activation input, as in Fig. 1 of Ioffe and Szegedy (2015).",
-    "Without batch norm the paths wander; with it they settle early.",
+    "In the headline lesson the paths wander without batch norm and settle early with it. Other settings may look otherwise.",
   ],
   affine: [
     "The learnt scale γ and shift β of the chosen layer's normalization, one thin line a channel.",
-    "y = γ x̂ + β, where x̂ has mean 0 and deviation about 1. Both are learnt by gradient descent; γ starts at 1, β at 0.",
-    "They let the network undo the normalization where that helps. Lines that fan out: the channels specialise.",
+    "y = γ x̂ + β, where x̂ is the normalised value. Both are learnt by gradient descent. In a new network γ starts at 1 and β at 0; when batch norm is switched on in mid-run they start at the batch's √(σ² + ε) and μ, so that the function stays as it is.",
+    "With them the network can undo the normalization. Lines that fan out: the channels take scales and shifts of their own.",
   ],
   statistics: [
-    "For each channel of the chosen layer: the mean and variance of this batch against the running ones that evaluation uses.",
-    "running ← (1 − m) · running + m · batch. On the diagonal they agree. Squares, circles: networks.",
+    "For each channel of the chosen layer: the mean and variance, over this batch, of what the norm is given, against the running ones that evaluation uses.",
+    "running ← (1 − m) · running + m · batch, with the batch's unbiased variance v · B / (B − 1), which is what is drawn; the norm itself divides by √(v + ε). On the diagonal they agree. The shape of a mark tells the network.",
     "Marks off the diagonal: evaluation will use other numbers than training did. Small batches scatter widely.",
   ],
   "update-ratio": [
     "How large a step is, compared with the weights it changes.",
     "‖W_new − W‖ / ‖W‖, log scale.",
-    "About 10⁻³ (dotted) is a common rule of thumb. Far above: the learning rate may be too high; far below: hardly any learning.",
+    "About 10⁻³ (dotted) is a common rule of thumb. Far above: the learning rate may be too high; far below: it may be too low.",
   ],
   saturation: [
-    "How many activations are of no use to learning.",
+    "How much of the chosen layer passes hardly any gradient.",
     "Saturated: share of inputs where the slope is under 5 % of its steepest (sigmoid, tanh). Dead: share of units at 0 for every probe sample (ReLU).",
-    "A saturated or dead unit passes no gradient. The curve is empty where the activation cannot do this.",
+    "A saturated input passes under 5 % of the gradient that the steepest one does; a dead unit passes none of the probe batch's. The curve is empty where the activation cannot do this.",
   ],
 };
 
@@ -82,7 +83,7 @@ export const OPTION_HELP = {
   "dL/dz": "Gradient of the loss with respect to z, the output of a layer’s linear part",
   "dL/dW": "Gradient of the loss with respect to a layer’s weights",
   "other layers": "The other layers too, as thin lines",
-  "since last": "Drift since the last snapshot instead of since step 0",
+  "since last": "Drift since the last snapshot instead of since step 0; hover tells how many steps that is",
   dead: "The share of dead units (ReLU) instead of saturated inputs (sigmoid, tanh)",
 };
 
@@ -91,16 +92,19 @@ const ZOOM =
   "Drag across the plot to zoom; double-click to see all again. Rare extremes are cut off, so that the rest can be read; hover still tells them.";
 
 /** The ? button of a chart and its pop-up. */
-export function helpButton(id, title, zoomable) {
+export function helpButton(app, id, title, zoomable) {
+  const texts = TEXTS[id].map(() => el("span"));
   const popup = el(
     "div",
     { class: "bnviz-help", popover: "auto", role: "dialog", "aria-label": `About: ${title}` },
     el("h4", {}, title),
+    ...texts.map((text, part) => el("p", {}, PARTS[part] ? el("strong", {}, `${PARTS[part]}. `) : null, text)),
+    zoomable ? el("p", { class: "bnviz-help-hint" }, ZOOM) : null,
   );
-  (TEXTS[id] ?? []).forEach((text, part) =>
-    popup.append(el("p", {}, PARTS[part] ? el("strong", {}, `${PARTS[part]}. `) : null, text)),
-  );
-  if (zoomable) popup.append(el("p", { class: "bnviz-help-hint" }, ZOOM));
+  const write = () =>
+    TEXTS[id].forEach((text, part) => setText(texts[part], typeof text === "function" ? text(app.meta) : text));
+  write();
+  popup.addEventListener("beforetoggle", write);
   const button = el(
     "button",
     {

@@ -2,8 +2,8 @@
 
 import { drawAxes, line, linear, roundTicks } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
-import { POINT_LABELS } from "./distribution.js";
 import { brief, percent } from "./format.js";
+import { pointLabel } from "./points.js";
 import { alpha } from "./theme.js";
 import { steady } from "./timepanels.js";
 
@@ -40,7 +40,7 @@ export class Histograms extends CanvasChart {
       y: {
         scale: this.y,
         ticks: roundTicks(low, high, Math.max(2, Math.floor(box.h / 38))),
-        label: POINT_LABELS[app.point],
+        label: pointLabel(app),
       },
     });
     this.highlight(ctx, box);
@@ -143,7 +143,7 @@ export class Histograms extends CanvasChart {
     const value = this.y.invert(py);
     const rows = [];
     this.app.store.arms.forEach((history, arm) => rows.push(...this.describeArm(history, arm, layer, value)));
-    return { title: `layer ${layer + 1} · ${POINT_LABELS[this.app.point]}`, rows };
+    return { title: `layer ${layer + 1} · ${pointLabel(this.app)}`, rows };
   }
 
   describeArm(history, arm, layer, value) {

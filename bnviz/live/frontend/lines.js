@@ -5,7 +5,7 @@ import { CONFIG, escape, guide, plotLayout, thinned } from "./plotly.js";
 import { robustExtent } from "./timepanels.js";
 
 export class LineChart {
-  /** `recipe`: {series(app, options) -> [{arm, name, value(history, index), width, opacity}], y(options, app) -> {title, log, range, guide}, options} */
+  /** `recipe`: {series(app, options) -> [{arm, name, value(history, index), width, opacity}], y(options, app) -> {title, log, range, guide}, options, hover(history, index, options) -> text after a value} */
   constructor(host, app, name, recipe) {
     Object.assign(this, {
       host,
@@ -85,7 +85,8 @@ export class LineChart {
         y: Float64Array.from(picked, (index) => value(history, index)),
         line: { color: theme.arms[arm % 4], dash: PLOTLY_DASHES[arm % 4], width, simplify: true },
         marker: { color: theme.arms[arm % 4], size: 6 },
-        hovertemplate: `${escape(name)} %{y:.6~g}<extra></extra>`,
+        customdata: this.recipe.hover && picked.map((index) => this.recipe.hover(history, index, this.options)),
+        hovertemplate: `${escape(name)} %{y:.6~g}${this.recipe.hover ? "%{customdata}" : ""}<extra></extra>`,
       };
     });
   }

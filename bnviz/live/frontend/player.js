@@ -163,8 +163,6 @@ export class Player {
     if (document.activeElement !== this.until)
       this.write(this.until, state.until === null || state.until === undefined ? "" : String(state.until));
     if (document.activeElement !== this.speed && state.speed !== undefined) this.syncSpeed(state.speed);
-    const every = Math.max(1, ...(state.arms ?? []).map((arm) => arm.thinned ?? 1));
-    setText(this.thinned, every > 1 ? `older steps thinned, 1 in ${every} kept` : "");
   }
 
   syncSpeed(speed) {
@@ -186,6 +184,8 @@ export class Player {
     setAttribute(this.scrub, "aria-valuetext", `step ${shown}`);
     this.scrub.style.setProperty("--fill", `${history.length > 1 ? (100 * index) / (history.length - 1) : 0}%`);
     setText(this.readout, count(shown));
+    const every = this.app.store.thinned;
+    setText(this.thinned, every > 1 ? `older steps thinned, 1 in ${every} kept` : "");
     this.live.classList.toggle("is-on", following);
     setAttribute(this.live, "aria-pressed", following);
   }

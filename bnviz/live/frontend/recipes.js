@@ -51,19 +51,19 @@ export const LOSS = {
   summary: (app) => sayAll(app, "test_loss", "test loss", brief),
 };
 
-/** A field per layer: the chosen layer strong, the others faint while they are few. */
-function perLayer(field, extra) {
+/** A field (of the options) per layer: the chosen layer strong, the others faint while they are few. */
+function perLayer(field, { extra = {}, log = false } = {}) {
   return {
-    options: { "other layers": false, ...extra?.options },
+    options: { "other layers": false, ...extra },
     series: (app, options) =>
       arms(app, (arm, name) => {
         const history = app.store.arms[arm];
-        const name_ = extra?.field?.(options) ?? field;
-        const { width } = history.columns[name_];
+        const column = field(options);
+        const { width } = history.columns[column];
         const chosen = Math.min(app.layer, width - 1);
         const value = (cell) => (row, index) => {
-          const number = row.columns[name_].data[index * width + cell];
-          return extra?.log && !(number > 0) ? NaN : number;
+          const number = row.columns[column].data[index * width + cell];
+          return log && !(number > 0) ? NaN : number;
         };
         const strong = { arm, name: `${name}, layer ${chosen + 1}`, value: value(chosen), width: 2.2 };
         if (!options["other layers"] || app.layer >= history.layers) return app.layer < history.layers ? [strong] : [];
@@ -98,32 +98,36 @@ const sayLayer = (field, label) => (app) =>
 
 const DRIFT_FIELD = (options) => (options["since last"] ? "drift_last" : "drift_start");
 export const DRIFT = {
-  ...perLayer("drift_start", { options: { "since last": false }, field: DRIFT_FIELD }),
+  ...perLayer(DRIFT_FIELD, { extra: { "since last": false } }),
+  hover: (history, index, options) => {
+    const steps = history.intervals.data[index];
+    return options["since last"] && steps > 0 ? ` over ${steps} ${steps === 1 ? "step" : "steps"}` : "";
+  },
   y: (options) => ({ title: options["since last"] ? "drift since last snapshot" : "drift since step 0" }),
   summary: sayLayer("drift_start", "drift since step 0"),
 };
 
 const GRADIENT_FIELD = (options) => (options["dL/dW"] ? "gradient_weight" : "gradient_z");
 export const GRADIENT_TIME = {
-  ...perLayer("gradient_z", { options: { "dL/dW": false }, field: GRADIENT_FIELD, log: true }),
+  ...perLayer(GRADIENT_FIELD, { extra: { "dL/dW": false }, log: true }),
   y: (options) => ({ title: options["dL/dW"] ? "‖dL/dW‖" : "‖dL/dz‖", log: true }),
   summary: sayLayer("gradient_z", "the gradient norm dL/dz"),
 };
 
 export const UPDATE_RATIO = {
-  ...perLayer("update_ratio", { log: true }),
+  ...perLayer(() => "update_ratio", { log: true }),
   y: () => ({ title: "‖ΔW‖ / ‖W‖", log: true, guide: { value: 1e-3, text: "10⁻³" } }),
   summary: sayLayer("update_ratio", "the update:data ratio"),
 };
 
 const saturationField = (options) => (options.dead ? "dead" : "saturated");
 export const SATURATION = {
-  prepare: (app) => ({ dead: app.meta.arms.every(({ config }) => !["sigmoid", "tanh"].includes(config?.activation)) }),
+  prepare: (app) => ({ dead: app.meta.arms.every(({ config }) => !["sigmoid", "tanh"].includes(config.activation)) }),
   empty: (options) =>
     options.dead
       ? "Only ReLU units can die; here they cannot."
       : "Only sigmoid and tanh saturate; for ReLU see “dead”.",
-  ...perLayer("saturated", { options: { dead: false }, field: saturationField }),
+  ...perLayer(saturationField, { extra: { dead: false } }),
   y: (options) => ({
     title: options.dead ? "dead units (share)" : "saturated inputs (share)",
     range: [0, 1.02],

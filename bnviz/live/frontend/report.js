@@ -1,6 +1,7 @@
 // What belongs in the page's link travels to Streamlit when the reader changes it, and only then.
 
-const QUIET = 300;
+const SOON = 300;
+const LONGEST_AWAITED = 1500;
 
 export class Reporter {
   constructor(app) {
@@ -12,6 +13,7 @@ export class Reporter {
 
   /** The view that the page sent: applied when it is news, not when it is our own report coming back. */
   incoming({ view, token, generation }) {
+    this.generation = generation;
     const key = JSON.stringify([token, generation, view]);
     if (!view || key === this.lastIncoming) return;
     const run = JSON.stringify([token, generation]);
@@ -30,48 +32,57 @@ export class Reporter {
 
   /** The page asked for another experiment: what the old run did is no longer for its link. */
   expectNewRun() {
-    clearTimeout(this.timer);
+    this.forget();
     Object.assign(this, { awaiting: true, userActed: false });
+    this.patience = setTimeout(() => this.begun(), LONGEST_AWAITED); // it may have begun before the page said so
   }
 
   /** A generation began on the server. */
   begun() {
-    if (this.awaiting) this.reported = null;
+    clearTimeout(this.patience);
     this.awaiting = false;
   }
 
   touched() {
     this.userActed = true;
-    this.awaiting = false;
-    if (this.reported) this.later();
+    this.later();
   }
 
-  /** The server's word on interventions and pausing; the first one is where we start from. */
+  /** The server's word on interventions and pausing; until the reader acts it is where we start from. */
   observe() {
     if (this.awaiting) return;
-    if (this.reported === null) this.reported = JSON.stringify(this.view());
-    else if (this.userActed && JSON.stringify(this.view()) !== this.reported) this.later();
+    const text = JSON.stringify(this.view());
+    if (!this.userActed) this.reported = text;
+    else if (text !== this.reported) this.later();
   }
 
   view() {
     const { app } = this;
     const arms = app.state.arms ?? [];
     return {
+      generation: this.generation,
       layer: app.layer,
       charts: app.charts,
       until: app.state.until ?? null,
-      interventions: arms.map((arm) => arm.interventions ?? []),
-      seed: app.meta?.arms[0]?.config?.seed ?? null,
+      interventions: arms.map((arm) => arm.interventions),
+      seed: app.meta?.arms[0].config.seed ?? null,
     };
   }
 
+  /** Soon, also where news comes with every frame: a timer that runs is left alone. */
   later() {
+    this.timer ??= setTimeout(() => this.report(), SOON);
+  }
+
+  forget() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.report(), QUIET);
+    clearTimeout(this.patience);
+    this.timer = null;
   }
 
   report() {
-    if (!this.app.state.arms) return;
+    this.timer = null;
+    if (this.awaiting || !this.app.state.arms) return;
     const view = this.view();
     const text = JSON.stringify(view);
     if (text === this.reported) return;
@@ -82,7 +93,7 @@ export class Reporter {
   }
 
   dispose() {
-    clearTimeout(this.timer);
+    this.forget();
   }
 }
 

@@ -4,7 +4,7 @@ const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 const SILENCE = 6000;
 /** Close code by which the server says that a newer page took this stage over. */
-export const REPLACED = 4001;
+const REPLACED = 4001;
 
 /** The socket's address, from where the assets were loaded: right under any base path. */
 export function socketUrl(assets, { socket, assets: folder, token }) {
@@ -88,9 +88,9 @@ export class Link {
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }
 
-  /** Ask for everything newer; at most one question is open. */
-  pull(question) {
-    if (!this.ready || this.waiting) return;
+  /** Ask for everything newer. At most one question is open; an urgent one takes its place, the server answers the newest. */
+  pull(question, urgent = false) {
+    if (!this.ready || (this.waiting && !urgent)) return;
     this.waiting = true;
     this.socket.send(JSON.stringify({ op: "pull", ...question }));
     clearTimeout(this.watchdog);

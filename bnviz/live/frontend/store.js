@@ -3,7 +3,7 @@
 import { DETAIL, FIELDS, SPARSE, dimensions, width } from "./decode.js";
 
 /** A growable column of `width` numbers a row. */
-export class Column {
+class Column {
   constructor(Type, rowWidth) {
     this.Type = Type;
     this.width = rowWidth;
@@ -26,21 +26,17 @@ export class Column {
     return this.data.subarray(index * this.width, (index + 1) * this.width);
   }
 
-  /** Keep every second row of the older half, row 0 among them. */
-  thin() {
-    const half = this.length >> 1;
-    let target = 0;
-    for (let source = 0; source < this.length; source += 1) {
-      if (source < half && source % 2) continue;
-      if (target !== source) this.data.copyWithin(target * this.width, source * this.width, (source + 1) * this.width);
-      target += 1;
-    }
-    this.length = target;
+  /** Only these rows stay, in their order. */
+  keep(indices) {
+    indices.forEach((from, to) => {
+      if (from !== to) this.data.copyWithin(to * this.width, from * this.width, (from + 1) * this.width);
+    });
+    this.length = indices.length;
   }
 }
 
 /** Last index whose step is at most `step`; -1 when there is none. */
-export function lastAtMost(steps, length, step) {
+function lastAtMost(steps, length, step) {
   let low = 0;
   let high = length;
   while (low < high) {
@@ -56,8 +52,12 @@ class ArmHistory {
   constructor(meta, arm) {
     this.sizes = dimensions(meta, arm);
     this.layers = this.sizes.L;
-    this.capacity = meta.capacity ?? 2000;
+    this.capacity = meta.capacity;
+    this.stride = 1;
     this.cursor = -1;
+    this.ids = new Column(Float64Array, 1);
+    /** How many steps lie between a snapshot and the one before it; NaN where that one never came here. */
+    this.intervals = new Column(Float32Array, 1);
     this.columns = {};
     for (const [name, [Type, shape]] of Object.entries(FIELDS))
       this.columns[name] = new Column(Type, width(shape, this.sizes));
@@ -94,20 +94,59 @@ class ArmHistory {
   }
 
   append(header, decoded) {
-    const fresh = header.ids ? header.ids.findIndex((id) => id > this.cursor) : 0;
-    if (header.count > 0 && fresh >= 0) {
-      for (const [name, column] of Object.entries(this.columns)) {
-        const rows = decoded.fields[name] ?? new column.Type(header.count * column.width).fill(NaN);
-        column.append(fresh ? rows.subarray(fresh * column.width) : rows, header.count - fresh);
-      }
-      this.appendSparse(header, decoded, fresh);
+    this.limit(header.capacity ?? this.capacity);
+    const fresh = header.ids.findIndex((id) => id > this.cursor);
+    if (fresh >= 0) {
+      for (let row = fresh; row < header.count; row += 1) this.appendRow(header.ids[row], decoded.fields, row);
+      this.appendSparse(decoded, fresh);
     }
-    this.cursor = Math.max(this.cursor, header.cursor ?? -1);
-    while (this.length > this.capacity) for (const column of Object.values(this.columns)) column.thin();
-    if (header.layer) this.appendDetail(header.layer, decoded.detail);
+    this.cursor = Math.max(this.cursor, header.cursor);
+    this.appendDetail(header.layer, decoded.detail);
   }
 
-  appendSparse(header, decoded, fresh) {
+  appendRow(id, fields, row) {
+    if (this.length >= this.capacity) this.thin();
+    const last = this.length - 1;
+    const interval = this.ids.data[last] === id - 1 ? fields.step[row] - this.steps[last] : NaN;
+    this.intervals.append([interval], 1);
+    this.ids.append([id], 1);
+    for (const [name, column] of Object.entries(this.columns)) {
+      const { width } = column;
+      column.append(fields[name].subarray(row * width, (row + 1) * width), 1);
+    }
+  }
+
+  /** The server may hold fewer than it said at first, where its rows grow; then so does this page. */
+  limit(capacity) {
+    if (capacity >= this.capacity) return;
+    this.capacity = capacity;
+    while (this.length >= capacity) this.thin();
+  }
+
+  /** As the server does: the newest quarter stays, and of all those whose id is a multiple of the stride. */
+  thin() {
+    const old = this.length - Math.floor(this.length / 4);
+    const indices = Array.from({ length: this.length }, (_, index) => index);
+    const pick = () => indices.filter((index) => index >= old || this.ids.data[index] % this.stride === 0);
+    let kept = pick();
+    while (kept.length > 0.8 * this.length) {
+      this.stride *= 2;
+      kept = pick();
+    }
+    for (const column of [this.ids, this.intervals, ...Object.values(this.columns)]) column.keep(kept);
+    const steps = new Set(this.steps.subarray(0, this.length));
+    for (const series of [...Object.values(this.sparse), ...Object.values(this.detail.series)]) series.keepSteps(steps);
+  }
+
+  /** One in how many snapshots this page still has, where it has the fewest. */
+  get thinned() {
+    let widest = 1;
+    for (let index = 1; index < this.length; index += 1)
+      widest = Math.max(widest, this.ids.data[index] - this.ids.data[index - 1]);
+    return widest;
+  }
+
+  appendSparse(decoded, fresh) {
     for (const [name, { positions, data }] of Object.entries(decoded.sparse)) {
       const series = this.sparse[name];
       positions.forEach((position, row) => {
@@ -124,7 +163,7 @@ class ArmHistory {
       for (let row = 0; row < header.count; row += 1)
         series.append(header.steps[row], rows.subarray(row * series.width, (row + 1) * series.width));
     }
-    this.detail.cursor = Math.max(this.detail.cursor, header.cursor ?? -1);
+    this.detail.cursor = Math.max(this.detail.cursor, header.cursor);
   }
 }
 
@@ -143,9 +182,15 @@ class Series extends Column {
     if (this.length && step <= this.steps[this.length - 1]) return;
     super.append(row, 1);
     this.stepColumn.append([step], 1);
-    if (this.length <= 800) return;
-    this.thin();
-    this.stepColumn.thin();
+  }
+
+  /** A row goes when its snapshot goes. */
+  keepSteps(steps) {
+    const kept = Array.from({ length: this.length }, (_, index) => index).filter((index) =>
+      steps.has(this.steps[index]),
+    );
+    this.keep(kept);
+    this.stepColumn.keep(kept);
   }
 
   /** The latest row at or before `step`, or null. */
@@ -161,7 +206,6 @@ export class Store {
     this.meta = meta;
     this.generation = meta.generation;
     this.arms = meta.arms.map((_, arm) => new ArmHistory(meta, arm));
-    this.version = 0;
   }
 
   get cursor() {
@@ -192,8 +236,12 @@ export class Store {
     return Math.max(10, this.lastStep);
   }
 
+  /** One in how many snapshots is kept where most were given up, in any arm. */
+  get thinned() {
+    return Math.max(...this.arms.map((arm) => arm.thinned));
+  }
+
   append(header, decoded) {
     header.arms.forEach((arm, index) => this.arms[index].append(arm, decoded[index]));
-    this.version += 1;
   }
 }

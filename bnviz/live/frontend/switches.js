@@ -8,17 +8,16 @@ const SHORT = { batch: "BN", layer: "LN", group: "GN", noisy_batch: "noisy BN" }
 
 /** The normalization that "on" means for an arm: its own where it has one, else batch. */
 export function ownNorm(arm) {
-  const norm = arm.config?.normalization;
-  return norm && norm !== "none" ? norm : "batch";
+  const norm = arm.config.normalization;
+  return norm === "none" ? "batch" : norm;
 }
 
 /** An intervention in two words: "BN on", "lr 0.1". */
 export function label(intervention, arm) {
-  if (intervention.learning_rate !== undefined && intervention.learning_rate !== null)
-    return `lr ${intervention.learning_rate}`;
+  if (intervention.learning_rate !== undefined) return `lr ${intervention.learning_rate}`;
   return intervention.normalization === "none"
     ? `${SHORT[ownNorm(arm)]} off`
-    : `${SHORT[intervention.normalization] ?? intervention.normalization} on`;
+    : `${SHORT[intervention.normalization]} on`;
 }
 
 export class Switches {
@@ -26,6 +25,22 @@ export class Switches {
     this.app = app;
     this.node = el("div", { class: "bnviz-arms", role: "group", "aria-label": "Networks" });
     this.cards = [];
+    this.asked = new Map();
+  }
+
+  /** A switch moves when it is pressed, so that pressing it twice goes there and back. */
+  ask(arms, arm, normalization) {
+    this.asked.set(arm, normalization);
+    this.agree(arms);
+    this.sync(arms);
+  }
+
+  /** Until the server has heard what was asked for, its answers are those of before. */
+  agree(arms) {
+    for (const [arm, normalization] of this.asked) {
+      if (arms[arm].normalization === normalization) this.asked.delete(arm);
+      else arms[arm].normalization = normalization;
+    }
   }
 
   /** New arms: build the cards anew (only when a generation starts). */
@@ -94,7 +109,7 @@ export class Switches {
   }
 
   bigSwitch(arm, index) {
-    const norm = NORM_NAMES[ownNorm(arm)] ?? ownNorm(arm);
+    const norm = NORM_NAMES[ownNorm(arm)];
     const state = el("span", { class: "bnviz-switch-state" }, "OFF");
     const button = el(
       "button",
@@ -131,7 +146,7 @@ export class Switches {
     const key = JSON.stringify([state.interventions, state.diverged]);
     if (card.key === key) return;
     card.key = key;
-    const recorded = state.interventions ?? [];
+    const recorded = state.interventions;
     const shown = recorded
       .slice(-3)
       .map((one) => el("span", { class: "bnviz-chip" }, `step ${one.step}: ${label(one, card.arm)}`));
@@ -149,7 +164,7 @@ export class Switches {
         el(
           "span",
           { class: "bnviz-chip is-alarm" },
-          `diverged at step ${state.diverged.step}, ${state.diverged.where ?? `layer ${state.diverged.layer}`}`,
+          `diverged at step ${state.diverged.step}, ${state.diverged.where}`,
         ),
       );
     card.chips.replaceChildren(...shown);

@@ -10,7 +10,7 @@ const CLASSES_DARK = ["#E8C24A", "#A79CF0", "#6CC6D4", "#D2966E", "#B5C07F", "#A
 let probe = null;
 
 /** Any CSS colour as [r, g, b]. */
-export function rgb(colour) {
+function rgb(colour) {
   probe ??= Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", {
     willReadFrequently: true,
   });

@@ -15,7 +15,19 @@ const SIGNS = {
   no_difference: "=",
   difference: "≠",
 };
-export const INVITATION = "Press Play. Both networks start from the same weights and see the same batches.";
+const COUNTS = { 2: "Both networks", 3: "All three networks", 4: "All four networks" };
+const WEIGHTS = ["seed", "init", "init_std", "dataset", "hidden_layers", "width"];
+const BATCHES = ["seed", "dataset", "samples", "noise", "data_seed", "batch_size"];
+
+/** What to do first, and what the networks have in common, as far as it is so. */
+export function invitation({ arms }) {
+  const [first, ...others] = arms.map(({ config }) => (config.init === "normal" ? config : { ...config, init_std: 0 }));
+  const agree = (fields) => others.every((other) => fields.every((field) => other[field] === first[field]));
+  const common = [agree(WEIGHTS) && "start from the same weights", agree(BATCHES) && "see the same batches"].filter(
+    Boolean,
+  );
+  return others.length && common.length ? `Press Play. ${COUNTS[arms.length]} ${common.join(" and ")}.` : "Press Play.";
+}
 
 export class Verdicts {
   constructor() {
