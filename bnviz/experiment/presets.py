@@ -40,8 +40,8 @@ def _small_batches() -> tuple[ExperimentConfig, ...]:
 PRESETS: dict[str, Preset] = {
     "headline": Preset(
         title="The headline: a sigmoid network on digits",
-        look_for="Watch the bands of the last layer: without BN they wander while learning waits; with BN they hold "
-        "still and the network reads digits after some forty steps.",
+        look_for="Watch the bands of the last layer: without BN they wander while learning waits; with BN they "
+        "barely move and the network reads digits after some forty steps.",
         arms=twins(activation="sigmoid", init="normal", init_std=0.1, learning_rate=0.5, batch_size=60),
         names=TWIN_NAMES,
     ),

@@ -70,12 +70,12 @@ def _of_arm(arm: int, history: History, chance: Chance) -> list[Verdict]:
 
 
 def _progress(arm: int, history: History, chance: Chance) -> Verdict:
-    step, accuracy = int(history["step"][-1]), _recent(history, "test_accuracy")
-    number = f"test accuracy {accuracy:.1%}"
-    if accuracy >= LEARNT:
+    step, accuracy = int(history["step"][-1]), float(history["test_accuracy"][-1])
+    number, recent = f"test accuracy {accuracy:.1%}", _recent(history, "test_accuracy")
+    if recent >= LEARNT:
         reached = int(history["step"][np.argmax(history["test_accuracy"] >= LEARNT)])
         return Verdict(arm, "trained", f"reached {LEARNT:.0%} at about step {reached}", number)
-    if accuracy <= chance.limit:
+    if max(accuracy, recent) <= chance.limit:
         number = f"{number}, chance {chance.share:.1%}"
         fall = _fall(history)
         if fall is None:
@@ -131,7 +131,7 @@ def _across(histories: Sequence[History]) -> list[Verdict]:
         return []
     if min(int(history["step"][-1]) for history in histories) < JUDGED_AFTER:
         return []
-    ends = [_recent(history, "test_accuracy") for history in histories]
+    ends = [float(history["test_accuracy"][-1]) for history in histories]
     gap = max(ends) - min(ends)
     number = f"test accuracies {', '.join(f'{end:.1%}' for end in ends)}"
     if gap < SAME:

@@ -48,10 +48,17 @@ def name_arms(arms: Sequence[ExperimentConfig]) -> tuple[str, ...]:
         if preset.arms == bare:
             return preset.names
     varied = [name for name in PLAIN_FIELDS if len({getattr(arm, name) for arm in arms}) > 1]
-    names = ["; ".join(_said(arm, name) for name in varied)[:NAME_LENGTH].strip() or "network" for arm in arms]
+    names = [_cut("; ".join(_said(arm, name) for name in varied)) or "network" for arm in arms]
     if len(set(names)) == len(names):
         return tuple(names)
-    return tuple(f"{name[: NAME_LENGTH - 2].strip()} {number}" for number, name in enumerate(names, 1))
+    return tuple(f"{_cut(name, NAME_LENGTH - 2)} {number}" for number, name in enumerate(names, 1))
+
+
+def _cut(name: str, length: int = NAME_LENGTH) -> str:
+    """A name of at most so many characters, cut between words where it is longer."""
+    if len(name) <= length:
+        return name
+    return name[:length].rpartition(" ")[0].rstrip("; ") or name[:length]
 
 
 def _said(arm: ExperimentConfig, name: str) -> str:

@@ -106,7 +106,7 @@ class Lab:
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE * 1000)
         self.page.on("console", lambda message: self._hear(message.type, message.text))
-        self.page.on("pageerror", lambda error: self._hear("error", str(error)))
+        self.page.on("pageerror", lambda error: self._hear("error", error.stack or str(error)))
         self.page.on("request", lambda request: self._leave(request.url))
         self.page.on("websocket", lambda socket: self._leave(socket.url))
 

@@ -53,12 +53,15 @@ function drawVertical(ctx, theme, box, { scale, ticks, format = tick, label, hid
     line(ctx, box.x, pixel, box.x + box.w, pixel);
     if (!hide) ctx.fillText(format(value), box.x - 5, Math.min(Math.max(pixel, box.y + 3), box.y + box.h - 2));
   }
-  if (label && !hide) verticalLabel(ctx, box, label);
+  if (label && !hide) verticalLabel(ctx, theme, box, label);
 }
 
 /** The label of a vertical axis, written upwards at the canvas's left edge. */
-function verticalLabel(ctx, box, label) {
+export function verticalLabel(ctx, theme, box, label) {
   ctx.save();
+  ctx.font = `10.5px ${theme.font}`;
+  ctx.fillStyle = theme.muted;
+  ctx.textBaseline = "middle";
   ctx.translate(6, box.y + box.h / 2);
   ctx.rotate(-Math.PI / 2);
   ctx.textAlign = "center";

@@ -109,8 +109,9 @@ export class GradientDepth extends CanvasChart {
   /** At step 0 only, and not where a norm was switched right there. */
   theoryHolds(arm) {
     const { theory, layers } = this.app.meta.arms[arm];
-    if (!theory || layers < 2 || this.app.shown !== 0 || this.field !== "gradient_z") return false;
-    return !this.app.state.arms[arm].interventions.some(({ step, normalization }) => step === 0 && normalization);
+    const state = this.app.state.arms?.[arm]; // comes after the meta
+    if (!state || !theory || layers < 2 || this.app.shown !== 0 || this.field !== "gradient_z") return false;
+    return !state.interventions.some(({ step, normalization }) => step === 0 && normalization);
   }
 
   depthLabel() {

@@ -24,22 +24,28 @@ export class Digits extends CanvasChart {
     const arms = app.store.arms.length;
     const pitch = Math.min(18, side / arms);
     app.store.arms.forEach((history, arm) => {
-      const predictions = history.sparse.predictions.at(app.shown);
-      if (!predictions) return;
-      const right = predictions[index] === app.meta.images.labels[index];
+      const answer = this.answer(history, index);
+      if (!answer) return;
+      const { name, right } = answer;
       const middle = y + side / 2 + (arm - (arms - 1) / 2) * pitch;
       ctx.textAlign = "left";
       ctx.textBaseline = "middle";
       ctx.fillStyle = app.theme.arms[arm % 4];
       ctx.globalAlpha = right ? 1 : 0.85;
       ctx.font = `${right ? 600 : 400} ${pitch > 15 ? 13 : 11}px ${app.theme.font}`;
-      ctx.fillText(
-        `${app.meta.classes[predictions[index]] ?? predictions[index]} ${right ? "✓" : "✗"}`,
-        x + side + 6,
-        middle,
-      );
+      ctx.fillText(`${name} ${right ? "✓" : "✗"}`, x + side + 6, middle);
       ctx.globalAlpha = 1;
     });
+  }
+
+  /** What a network takes an image for; nothing before its first snapshot, "?" where its numbers are none. */
+  answer(history, index) {
+    const { classes, images } = this.app.meta;
+    const predictions = history.sparse.predictions.at(this.app.shown);
+    if (!predictions) return null;
+    const sure = history.sparse.confidences.at(this.app.shown)[index];
+    if (!Number.isFinite(sure)) return { name: "?", sure, right: false };
+    return { name: classes[predictions[index]], sure, right: predictions[index] === images.labels[index] };
   }
 
   bitmap(index) {
@@ -59,25 +65,21 @@ export class Digits extends CanvasChart {
     const { images, classes, arms } = this.app.meta;
     if (!(index >= 0 && index < images.labels.length)) return null;
     const rows = this.app.store.arms.map((history, arm) => {
-      const predictions = history.sparse.predictions.at(this.app.shown);
-      const confidences = history.sparse.confidences.at(this.app.shown);
+      const answer = this.answer(history, index);
       return [
         arms[arm].name,
-        predictions
-          ? `${classes[predictions[index]] ?? predictions[index]}, ${percent(confidences?.[index], 1)} sure`
-          : "–",
+        answer ? `${answer.name}, ${percent(answer.sure, 1)} sure` : "–",
         this.app.theme.arms[arm % 4],
       ];
     });
-    return { title: `test image ${index + 1}, a ${classes[images.labels[index]] ?? images.labels[index]}`, rows };
+    return { title: `test image ${index + 1}, a ${classes[images.labels[index]]}`, rows };
   }
 
   summary() {
     const { images, arms } = this.app.meta;
     return this.app.store.arms
       .map((history, arm) => {
-        const predictions = history.sparse.predictions.at(this.app.shown);
-        const right = predictions ? images.labels.filter((label, index) => label === predictions[index]).length : 0;
+        const right = images.labels.filter((_, index) => this.answer(history, index)?.right).length;
         return `${arms[arm].name}: ${right} of ${images.labels.length} test images right.`;
       })
       .join(" ");

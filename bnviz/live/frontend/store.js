@@ -138,12 +138,10 @@ class ArmHistory {
     for (const series of [...Object.values(this.sparse), ...Object.values(this.detail.series)]) series.keepSteps(steps);
   }
 
-  /** One in how many snapshots this page still has, where it has the fewest. */
+  /** One in how many of the oldest snapshots this page has. (One id may be missing: that of another arm's divergence.) */
   get thinned() {
-    let widest = 1;
-    for (let index = 1; index < this.length; index += 1)
-      widest = Math.max(widest, this.ids.data[index] - this.ids.data[index - 1]);
-    return widest;
+    const [first, second, third] = this.ids.data;
+    return this.length < 3 ? 1 : Math.min(second - first, third - second);
   }
 
   appendSparse(decoded, fresh) {
@@ -236,7 +234,7 @@ export class Store {
     return Math.max(10, this.lastStep);
   }
 
-  /** One in how many snapshots is kept where most were given up, in any arm. */
+  /** The same for the arm that had to give up most. */
   get thinned() {
     return Math.max(...this.arms.map((arm) => arm.thinned));
   }

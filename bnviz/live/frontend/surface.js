@@ -84,7 +84,8 @@ export class Surface extends CanvasChart {
     const { classes, background } = this.app.theme;
     for (let cell = 0; cell < GRID * GRID; cell += 1) {
       const colour = classes[(cells[cell] >> 6) % classes.length];
-      const strength = 0.12 + 0.6 * ((cells[cell] & 63) / 63) ** 1.5;
+      const sure = (cells[cell] & 63) / 63;
+      const strength = sure && 0.12 + 0.6 * sure ** 1.5; // 0: the network's numbers are none
       const target = ((GRID - 1 - (cell >> 5)) * GRID + (cell & 31)) * 4;
       for (let part = 0; part < 3; part += 1)
         image.data[target + part] = background[part] + (colour[part] - background[part]) * strength;
@@ -144,8 +145,8 @@ export class Surface extends CanvasChart {
       title: this.app.meta.arms[arm].name,
       rows: [
         ["at", place.map((value) => value.toFixed(2)).join(", ")],
-        ["predicts", String(this.app.meta.classes[cell >> 6] ?? cell >> 6)],
-        ["confidence", percent((cell & 63) / 63, 0)],
+        ["predicts", cell & 63 ? this.app.meta.classes[cell >> 6] : "nothing: not a number"],
+        ["confidence", percent(cell & 63 ? (cell & 63) / 63 : NaN, 0)],
       ],
     };
   }

@@ -1,6 +1,6 @@
 // One panel per arm side by side over the same steps and the same vertical axis: bands, paths of single units, gamma and beta.
 
-import { drawAxes, line, linear, roundRange, roundTicks } from "./axes.js";
+import { drawAxes, line, linear, roundRange, roundTicks, verticalLabel } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
 import { count } from "./format.js";
 
@@ -22,6 +22,7 @@ export class TimePanels extends CanvasChart {
       y: linear(low, high, box.y + box.h, box.y),
     }));
     this.panels.forEach((panel, arm) => this.paintFrame(ctx, panel, arm, { low, high, last }));
+    verticalLabel(ctx, app.theme, { y: TOP, h: height - TOP - BOTTOM }, this.yLabel());
   }
 
   paintFrame(ctx, { box, x, y }, arm, { low, high, last }) {
@@ -30,7 +31,7 @@ export class TimePanels extends CanvasChart {
     const steps = roundTicks(0, last, Math.max(1, Math.floor(box.w / 52)));
     drawAxes(ctx, app.theme, box, {
       x: { scale: x, ticks: steps, label: box.lowest ? "training step" : "", labels: box.lowest },
-      y: { scale: y, ticks, hide: !box.first, label: this.yLabel(), format: this.format },
+      y: { scale: y, ticks, hide: !box.first },
     });
     this.title(ctx, box, arm);
     ctx.save();
@@ -39,6 +40,7 @@ export class TimePanels extends CanvasChart {
     ctx.clip();
     const history = app.store.arms[arm];
     this.paintPanel(ctx, arm, box, x, y, history.length ? columns(history, x) : []);
+    this.paintEnd(ctx, arm, box, x);
     this.paintMarks(ctx, box, x, arm);
     ctx.restore();
   }
@@ -50,6 +52,14 @@ export class TimePanels extends CanvasChart {
     ctx.textAlign = "left";
     ctx.textBaseline = "alphabetic";
     ctx.fillText(clip(ctx, app.meta.arms[arm].name, box.w), box.x, box.y - 6);
+  }
+
+  /** A network that has diverged has no values any more: say so where they would be. */
+  paintEnd(ctx, arm, box, x) {
+    const { diverged } = this.app.state.arms?.[arm] ?? {};
+    const left = diverged ? x(diverged.step) : Infinity;
+    const room = box.x + box.w - left;
+    if (room > 90) this.say(ctx, `diverged at step ${count(diverged.step)}`, { ...box, x: left, w: room });
   }
 
   /** Where a switch was thrown, where the reader is, and a veil over what came later. */
