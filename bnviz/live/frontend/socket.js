@@ -2,7 +2,7 @@
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
-const SILENCE = 6000;
+const SILENCE = 20000; // the largest networks take seconds for their first answer
 /** Close code by which the server says that a newer page took this stage over. */
 const REPLACED = 4001;
 
