@@ -255,7 +255,10 @@ def test_a_real_shell_sees_the_same_error():
 def endless() -> subprocess.Popen[str]:
     """A run that has printed its first line, so it flushes, and would go on for long."""
     command = [*COMMAND, "run", "--set", "width=8", "--steps", "1000000", "--every", "10", "--json"]
+    # A shell's background job ignores Ctrl-C, and so would all that is started from it.
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, heard)
     assert process.stdout is not None
     assert strictly(process.stdout.readline())["step"] == 0
     return process

@@ -56,8 +56,8 @@ PRESETS: dict[str, Preset] = {
     ),
     "spirals": Preset(
         title="Three spirals at a high learning rate",
-        look_for="Watch the first ten steps at learning rate 1: without BN the values blow up and the network is lost, "
-        "with BN it winds the three arms apart.",
+        look_for="Press Step for the first ten steps at learning rate 1: without BN the values blow up and the network "
+        "is lost, with BN it winds the three arms apart.",
         arms=twins(
             dataset="spirals", noise=0.05, hidden_layers=6, width=32, activation="relu", init="he",
             learning_rate=1.0, batch_size=64,
@@ -66,7 +66,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "learning-rate": Preset(
         title="A learning rate that breaks a deep network",
-        look_for="Watch the gradients over depth in the first steps: at learning rate 1 the plain network is lost "
+        look_for="Press Step and watch the gradients over depth: at learning rate 1 the plain network is lost "
         "within a few updates, the same network with BN trains.",
         arms=twins(hidden_layers=10, width=64, activation="relu", init="he", learning_rate=1.0, batch_size=64),
         names=TWIN_NAMES,
@@ -83,7 +83,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "exploding-gradients": Preset(
         title="BN makes gradients explode with depth",
-        look_for="Look at the gradients over depth at step 0, before any training: level without BN, with BN the "
+        look_for="Before you press Play, look at the gradients over depth at step 0: level without BN, with BN the "
         "squared norm grows by pi / (pi - 1) = 1.467 a layer towards the input.",
         arms=twins(hidden_layers=20, width=256, activation="relu", init="he", learning_rate=0.01, batch_size=256),
         names=TWIN_NAMES,

@@ -14,11 +14,12 @@ from bnviz.experiment.history import History
 
 Kind = Literal[
     "waiting", "diverged", "stuck", "training", "trained", "saturated", "dead", "vanishing", "exploding",
-    "no_difference", "difference",
+    "no_difference", "difference", "worse",
 ]  # fmt: skip
 
 LEARNT = 0.9  # test accuracy of a network that is called trained
 STUCK_AFTER = 100  # steps without a fall of the loss before "stuck at chance" may be said
+WORSE = 2.0  # a training loss so many times that of step 0 is worse than at the start
 STILL = 0.01  # a training loss that falls by less than this share does not fall
 NEAR_CHANCE = 2.0  # accuracy within so many standard deviations of chance is "at chance"
 MOSTLY = 0.5  # share of saturated values or dead units that is worth a word
@@ -75,6 +76,9 @@ def _progress(arm: int, history: History, chance: Chance) -> Verdict:
     if recent >= LEARNT:
         reached = int(history["step"][np.argmax(history["test_accuracy"] >= LEARNT)])
         return Verdict(arm, "trained", f"reached {LEARNT:.0%} at about step {reached}", number)
+    loss, first = _recent(history, "train_loss"), float(history["train_loss"][0])
+    if loss > WORSE * first:
+        return Verdict(arm, "worse", "worse than at the start", f"training loss {loss:.3g}, at step 0 {first:.3g}")
     if max(accuracy, recent) <= chance.limit:
         number = f"{number}, chance {chance.share:.1%}"
         fall = _fall(history)

@@ -113,11 +113,15 @@ class LiveRun:
 
     def play(self) -> None:
         """Train whenever this run has its turn; where it was to pause and did, go on beyond."""
-        if self.comparison.stopped:
-            self.stop_at(None)
+        self._pass_stop()
         self._owed = 0
         self.playing = not self.comparison.finished
         self._marks.clear()
+
+    def _pass_stop(self) -> None:
+        """Where the run was to pause and did, it may go on beyond."""
+        if self.comparison.stopped:
+            self.stop_at(None)
 
     def pause(self) -> None:
         """Stop, after one more step that is captured, so that what is shown is what has been trained."""
@@ -127,6 +131,7 @@ class LiveRun:
 
     def advance(self, count: int) -> None:
         """Make a few steps, all captured, and pause; they take as many turns as they need."""
+        self._pass_stop()
         self.playing = False
         self._owed = count
 

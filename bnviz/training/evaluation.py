@@ -131,9 +131,12 @@ class Evaluation:
 
 
 def _right(logits: Tensor, labels: Tensor) -> Tensor:
-    """1 for each right answer [samples]; a sample whose logits are not finite counts as wrong."""
+    """1 for each right answer [samples]; a sample without finite logits counts as wrong, and all of them as nothing."""
     right = (logits.argmax(1) == labels).float()
-    return right if logits.isfinite().all() else right * logits.isfinite().all(1)
+    finite = logits.isfinite().all(1)
+    if finite.all():
+        return right
+    return right * finite if finite.any() else right * torch.nan
 
 
 def _columns(tables: list[Array]) -> Array:

@@ -154,3 +154,10 @@ def test_arms_whose_histories_were_thinned_apart_are_compared_step_by_step(made_
     curve = np.linspace(0.1, 0.95, 300)
 
     assert (None, "no_difference") in kinds(made_up(curve), made_up(curve, max_snapshots=40))
+
+
+def test_a_loss_far_above_that_of_the_start_is_neither_training_nor_stuck(made_up):
+    (verdict,) = said(made_up(0.1, losses=lambda step: 2.3 if step == 0 else 12_000 - step), "worse")
+
+    assert verdict.number == "training loss 1.17e+04, at step 0 2.3"
+    assert not said(made_up(0.1, losses=lambda step: 2.3 if step == 0 else 4.0), "worse")

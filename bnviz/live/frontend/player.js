@@ -147,8 +147,14 @@ export class Player {
   }
 
   changeUntil() {
-    const step = this.until.value === "" ? null : Math.max(0, Math.round(Number(this.until.value)));
-    this.app.setUntil(step);
+    const step = this.until.value === "" ? null : Number(this.until.value);
+    const first = Math.max(0, this.app.state.step ?? 0);
+    if (step === null || (Number.isInteger(step) && step >= first && step <= 1e7)) {
+      this.app.setUntil(step);
+      return;
+    }
+    this.app.say(`A step to pause at is a whole number from ${first} (now) to 10000000; rewind for an earlier one.`, 8);
+    this.until.value = this.app.state.until ?? "";
   }
 
   /** From the server's state. */
@@ -185,7 +191,8 @@ export class Player {
     this.scrub.style.setProperty("--fill", `${history.length > 1 ? (100 * index) / (history.length - 1) : 0}%`);
     setText(this.readout, count(shown));
     const every = this.app.store.thinned;
-    setText(this.thinned, every > 1 ? `older steps thinned, 1 in ${every} kept` : "");
+    const thinned = every > 1 ? `older steps thinned, 1 in ${every} kept` : "";
+    setText(this.thinned, following ? thinned : `looking back; switches act at step ${count(this.app.store.lastStep + 1)}`);
     this.live.classList.toggle("is-on", following);
     setAttribute(this.live, "aria-pressed", following);
   }

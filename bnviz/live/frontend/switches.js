@@ -92,6 +92,11 @@ export class Switches {
     return { node, button, state, accuracy, loss, more, chips, rate, arm };
   }
 
+  refuseRate(rate, index) {
+    this.app.say("A learning rate is a number from 0.00000001 to 10000; the one in force stays.", 8);
+    rate.value = exact(this.app.state.arms?.[index]?.learning_rate ?? NaN);
+  }
+
   rateInput(arm, index) {
     const rate = el("input", {
       class: "bnviz-lr",
@@ -101,8 +106,11 @@ export class Switches {
       "data-bnviz": `learning-rate-${index}`,
       "aria-label": `Learning rate of “${arm.name}”`,
       on: {
-        change: () =>
-          Number(rate.value) > 0 && this.app.send({ op: "learning_rate", arm: index, value: Number(rate.value) }),
+        change: () => {
+          const value = Number(rate.value);
+          if (value >= 1e-8 && value <= 1e4) this.app.send({ op: "learning_rate", arm: index, value });
+          else this.refuseRate(rate, index);
+        },
       },
     });
     return rate;

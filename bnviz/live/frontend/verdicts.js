@@ -11,6 +11,7 @@ const SIGNS = {
   dead: "∅",
   vanishing: "↓",
   exploding: "↑",
+  worse: "↑",
   diverged: "✕",
   no_difference: "=",
   difference: "≠",
