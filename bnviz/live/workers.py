@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import heapq
 import itertools
 import logging
@@ -31,6 +32,7 @@ class Workers:
         self._woken: set[LiveRun] = set()
         self._order = itertools.count()
         self._threads: list[threading.Thread] = []
+        self._stopping = False
 
     def wake(self, run: LiveRun) -> None:
         """Give the run a turn soon; starts the threads at the first call."""
@@ -42,7 +44,16 @@ class Workers:
             else:
                 self._plan(run, time.monotonic())
 
+    def stop(self) -> None:
+        """End the threads after their present turns: at the interpreter's end none may be inside torch."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
     def _start(self) -> None:
+        atexit.register(self.stop)
         for number in range(self._count):
             thread = threading.Thread(target=self._serve, name=f"bnviz-live-{number}", daemon=True)
             self._threads.append(thread)
@@ -55,8 +66,7 @@ class Workers:
             self._condition.notify()
 
     def _serve(self) -> None:
-        while True:
-            run = self._take()
+        while (run := self._take()) is not None:
             due: float | None = None
             try:
                 due = run.work()
@@ -72,9 +82,9 @@ class Workers:
                 if due is not None:
                     self._plan(run, due)
 
-    def _take(self) -> LiveRun:
+    def _take(self) -> LiveRun | None:
         with self._condition:
-            while True:
+            while not self._stopping:
                 now = time.monotonic()
                 while self._due and self._planned.get(self._due[0][2]) != self._due[0][0]:
                     heapq.heappop(self._due)  # planned anew for an earlier time
@@ -84,3 +94,4 @@ class Workers:
                     self._busy.add(run)
                     return run
                 self._condition.wait(min(self._due[0][0] - now, LONGEST_WAIT) if self._due else None)
+        return None

@@ -124,3 +124,12 @@ def test_a_run_that_is_due_in_an_eternity_keeps_nobody_from_working(seconds):
     workers.wake(patient)
     wait_for(lambda: turns.count(patient) == 2 or not thread.is_alive(), "a turn at once, being woken")
     assert thread.is_alive()
+
+
+def test_stopping_ends_every_thread():
+    turns: list[Run] = []
+    run, workers = Run(turns), Workers(2)
+    workers.wake(run)
+    wait_for(lambda: run in turns, "its turn")
+    workers.stop()
+    assert not any(thread.is_alive() for thread in workers._threads)
