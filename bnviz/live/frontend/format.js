@@ -4,7 +4,7 @@ const SUBSCRIPT = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 
 /** The shortest decimal that a float32 reads back from exactly. */
 export function exact(value) {
-  if (value === undefined || Number.isNaN(value)) return "not a number";
+  if (value === undefined || Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "infinite" : "minus infinite";
   for (let digits = 1; digits <= 9; digits += 1) {
     const text = value.toPrecision(digits);
