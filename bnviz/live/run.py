@@ -85,9 +85,14 @@ class LiveRun:
 
     def order_instead(self, command: Command) -> None:
         """Have this command obeyed in place of all that wait, and of the steps still to be made."""
-        self._inbox.clear()
-        self._owed = 0
-        self._inbox.append(command)
+        with self._lock:
+            self._inbox.clear()
+            self._owed = 0
+            self._inbox.append(command)
+
+    def _next_command(self) -> Command | None:
+        with self._lock:  # between a look and a taking, the inbox may be emptied
+            return self._inbox.popleft() if self._inbox else None
 
     def ask(self, question: Question | None) -> None:
         """Put the page's question, which is answered as soon as something is newer; an older one is dropped."""
@@ -202,8 +207,8 @@ class LiveRun:
     def work(self) -> float | None:
         """Use one turn: obey, train for a slice, answer. Return when the next turn is due, None where nothing waits."""
         now = time.monotonic()
-        while self._inbox and not self._owed and time.monotonic() - now < SLICE:
-            self._inbox.popleft()(self)
+        while not self._owed and time.monotonic() - now < SLICE and (command := self._next_command()) is not None:
+            command(self)
             self._stale = True
         watched = now - self.asked < UNWATCHED_AFTER
         if self._owed:

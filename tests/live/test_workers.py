@@ -8,6 +8,8 @@ from collections import Counter
 
 import pytest
 
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.live.run import LiveRun
 from bnviz.live.workers import Workers
 from tests.live.conftest import wait_for
 
@@ -133,3 +135,17 @@ def test_stopping_ends_every_thread():
     wait_for(lambda: run in turns, "its turn")
     workers.stop()
     assert not any(thread.is_alive() for thread in workers._threads)
+
+
+def test_a_command_in_place_of_all_others_may_come_while_they_are_being_obeyed():
+    run = LiveRun((ExperimentConfig(width=4), ExperimentConfig(width=4)), ("a", "b"))
+    obeyed: list[str] = []
+
+    def replace(run: LiveRun) -> None:
+        obeyed.append("first")
+        run.order_instead(lambda _: obeyed.append("instead"))
+
+    run.order(replace)
+    run.order(lambda _: obeyed.append("dropped"))
+    run.work()
+    assert obeyed == ["first", "instead"]
