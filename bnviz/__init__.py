@@ -10,22 +10,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+    from bnviz.experiment.config import ExperimentConfig, Intervention
+    from bnviz.experiment.fields import ConfigError
     from bnviz.experiment.history import History
     from bnviz.experiment.presets import PRESETS
     from bnviz.experiment.snapshot import Snapshot
+    from bnviz.training.anatomy.steps import batch_norm_steps
     from bnviz.training.comparison import Comparison
     from bnviz.training.unfold import unfold
 
 __version__ = "0.1.0"
 _HOMES = {
-    "ConfigError": "bnviz.experiment.config",
+    "ConfigError": "bnviz.experiment.fields",
     "ExperimentConfig": "bnviz.experiment.config",
     "Intervention": "bnviz.experiment.config",
     "History": "bnviz.experiment.history",
     "PRESETS": "bnviz.experiment.presets",
     "Snapshot": "bnviz.experiment.snapshot",
     "Comparison": "bnviz.training.comparison",
+    "batch_norm_steps": "bnviz.training.anatomy.steps",
     "unfold": "bnviz.training.unfold",
 }
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "History",
     "Intervention",
     "Snapshot",
+    "batch_norm_steps",
     "unfold",
 ]
 

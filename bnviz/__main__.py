@@ -19,7 +19,8 @@ import numpy as np
 import typer
 from typer.core import TyperGroup
 
-from bnviz.experiment.config import MAX_STEP, NORMALIZATIONS, PLAIN_FIELDS, ConfigError, ExperimentConfig
+from bnviz.experiment.config import MAX_STEP, NORMALIZATIONS, PLAIN_FIELDS, ExperimentConfig
+from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.experiment.snapshot import (
     BINS,

@@ -7,9 +7,10 @@ and a lesson are all the same thing: a configuration.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, Self, TypeVar, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self, get_args
+
+from bnviz.experiment.fields import ConfigError, choice_field, flag_field, one_of, real, real_field, whole, whole_field
 
 Dataset = Literal["digits", "breast_cancer", "wine", "moons", "circles", "spirals", "xor", "clusters"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "linear"]
@@ -28,15 +29,6 @@ BATCH_NORMALIZATIONS = ("batch", "noisy_batch")
 MAX_INTERVENTIONS = 64
 MAX_STEP = 10_000_000
 MAX_WORK = 2.1e9
-_T = TypeVar("_T")
-
-
-class ConfigError(ValueError):
-    """A configuration's field has a value that is not allowed; `field` names it, the text says what is."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,74 +49,17 @@ class Intervention:
                 "interventions", "an intervention turns exactly one knob: give normalization or learning_rate"
             )
         if self.step is not None:
-            object.__setattr__(self, "step", _whole("interventions.step", self.step, 0, MAX_STEP, ""))
+            object.__setattr__(self, "step", whole("interventions.step", self.step, 0, MAX_STEP, ""))
         if self.normalization is not None:
-            _one_of("interventions.normalization", self.normalization, NORMALIZATIONS)
+            one_of("interventions.normalization", self.normalization, NORMALIZATIONS)
         if self.learning_rate is not None:
-            rate = _real("interventions.learning_rate", self.learning_rate, 1e-8, 1e4, "")
+            rate = real("interventions.learning_rate", self.learning_rate, 1e-8, 1e4, "")
             object.__setattr__(self, "learning_rate", rate)
 
     @property
     def knob(self) -> str:
         """The name of the configuration's field that this intervention turns."""
         return "normalization" if self.normalization is not None else "learning_rate"
-
-
-def _one_of(name: str, value: Any, allowed: Sequence[str], why: str = "") -> str:
-    if not isinstance(value, str) or value not in allowed:
-        raise ConfigError(name, f"{name} must be one of {', '.join(allowed)}{why}; got {value!r:.80}")
-    return value
-
-
-def _whole(name: str, value: Any, low: int, high: int, why: str) -> int:
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole and isinstance(value, float) and value.is_integer():
-        value, is_whole = int(value), True
-    if not is_whole:
-        raise ConfigError(name, f"{name} must be a whole number from {low} to {high}; got {value!r:.80}")
-    if not low <= value <= high:
-        raise ConfigError(name, f"{name} must be from {low} to {high}{why}; got {value!r:.80}")
-    return int(value)
-
-
-def _real(name: str, value: Any, low: float, high: float, why: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ConfigError(name, f"{name} must be a number from {low:g} to {high:g}; got {value!r:.80}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not (math.isfinite(number) and low <= number <= high):
-        raise ConfigError(name, f"{name} must be from {low:g} to {high:g}{why}; got {number!r:.80}")
-    return number
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(name, f"{name} must be true or false; got {value!r:.80}")
-    return value
-
-
-def _choice(default: str, allowed: Sequence[str], doc: str) -> Any:
-    check = lambda name, value: _one_of(name, value, allowed)  # noqa: E731
-    return _spec(default, check, doc, choices=tuple(allowed))
-
-
-def _int(default: int, low: int, high: int, doc: str, why: str = "") -> Any:
-    return _spec(default, lambda name, value: _whole(name, value, low, high, why), doc, low=low, high=high)
-
-
-def _float(default: float, low: float, high: float, doc: str, why: str = "") -> Any:
-    return _spec(default, lambda name, value: _real(name, value, low, high, why), doc, low=low, high=high)
-
-
-def _bool(default: bool, doc: str) -> Any:
-    return _spec(default, _flag, doc)
-
-
-def _spec(default: _T, check: Callable[[str, Any], Any], doc: str, **limits: Any) -> _T:
-    metadata = {"check": check, "doc": doc, **limits}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,42 +70,44 @@ class ExperimentConfig:
     the command line are made from this table.
     """
 
-    dataset: Dataset = _choice("digits", DATASETS, "the data to classify")
-    samples: int = _int(
+    dataset: Dataset = choice_field("digits", DATASETS, "the data to classify")
+    samples: int = whole_field(
         0, 0, 4000, "number of samples; 0 means all of a real data set and 1000 of a generated one",
     )  # fmt: skip
-    noise: float = _float(
+    noise: float = real_field(
         0.0, 0.0, 2.0, "generated data: noise of the generator; real data: deviation added to the standardised inputs"
     )
-    data_seed: int = _int(0, 0, 2**31 - 1, "seed of the data's generation and of its train/test split")
-    hidden_layers: int = _int(3, 1, 30, "number of hidden layers", ": deeper networks are too slow to watch live")
-    width: int = _int(
+    data_seed: int = whole_field(0, 0, 2**31 - 1, "seed of the data's generation and of its train/test split")
+    hidden_layers: int = whole_field(
+        3, 1, 30, "number of hidden layers", ": deeper networks are too slow to watch live"
+    )
+    width: int = whole_field(
         100, 2, 512, "units in each hidden layer", ": one unit can't be normalised over a layer, more are too slow"
     )
-    activation: Activation = _choice("relu", get_args(Activation), "the nonlinearity of the hidden layers")
-    normalization: Normalization = _choice("none", NORMALIZATIONS, "what normalises each hidden layer")
-    norm_position: Position = _choice("before", get_args(Position), "normalise before or after the activation")
-    norm_momentum: float = _float(
+    activation: Activation = choice_field("relu", get_args(Activation), "the nonlinearity of the hidden layers")
+    normalization: Normalization = choice_field("none", NORMALIZATIONS, "what normalises each hidden layer")
+    norm_position: Position = choice_field("before", get_args(Position), "normalise before or after the activation")
+    norm_momentum: float = real_field(
         0.1, 0.0, 1.0, "weight of the newest batch in the running statistics (PyTorch's convention; Keras writes 1 - m)"
     )
-    norm_eps: float = _float(
+    norm_eps: float = real_field(
         1e-5, 1e-12, 1.0, "added to the variance before the square root", ": 0 would divide by 0 for a constant channel"
     )
-    norm_affine: bool = _bool(True, "learn a scale gamma and a shift beta after normalising")
-    norm_groups: int = _int(
+    norm_affine: bool = flag_field(True, "learn a scale gamma and a shift beta after normalising")
+    norm_groups: int = whole_field(
         4, 1, 256, "number of channel groups of group normalization; must divide width into two channels or more"
     )
-    init: Init = _choice("he", get_args(Init), "the rule that draws the initial weights; biases start at 0")
-    init_std: float = _float(
+    init: Init = choice_field("he", get_args(Init), "the rule that draws the initial weights; biases start at 0")
+    init_std: float = real_field(
         0.1, 1e-6, 10.0, "standard deviation of the initial weights where init is normal", ": 0 would leave units equal"
     )
-    optimizer: Optimizer = _choice("sgd", get_args(Optimizer), "the rule that updates the parameters")
-    momentum: float = _float(0.0, 0.0, 0.999, "momentum of sgd; adam has its own", ": 1 and more never forgets")
-    learning_rate: float = _float(0.1, 1e-8, 1e4, "the step size of the optimizer")
-    weight_decay: float = _float(0.0, 0.0, 1.0, "the L2 penalty's weight, on all parameters")
-    dropout: float = _float(0.0, 0.0, 0.95, "share of hidden activations dropped in training", ": 1 would drop all")
-    batch_size: int = _int(64, 2, 1024, "samples in a training batch", ": one sample has no batch variance")
-    seed: int = _int(0, 0, 2**31 - 1, "seed of initial weights, batch order, dropout and noise")
+    optimizer: Optimizer = choice_field("sgd", get_args(Optimizer), "the rule that updates the parameters")
+    momentum: float = real_field(0.0, 0.0, 0.999, "momentum of sgd; adam has its own", ": 1 and more never forgets")
+    learning_rate: float = real_field(0.1, 1e-8, 1e4, "the step size of the optimizer")
+    weight_decay: float = real_field(0.0, 0.0, 1.0, "the L2 penalty's weight, on all parameters")
+    dropout: float = real_field(0.0, 0.0, 0.95, "share of hidden activations dropped in training", ": 1 would drop all")
+    batch_size: int = whole_field(64, 2, 1024, "samples in a training batch", ": one sample has no batch variance")
+    seed: int = whole_field(0, 0, 2**31 - 1, "seed of initial weights, batch order, dropout and noise")
     interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bnviz.experiment.config import MAX_STEP, ConfigError, Intervention
+from bnviz.experiment.config import MAX_STEP, Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.live.registry import MAX_RUNS, Registry, Seat
 from bnviz.live.run import CommandError, LiveRun, Question
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from bnviz.experiment.config import MAX_STEP, PLAIN_FIELDS, ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.config import MAX_STEP, PLAIN_FIELDS, ExperimentConfig, Intervention
 from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.experiment.words import name_arms
+from bnviz.sharing.query import MAX_LENGTH, LinkError, single_values
 
-MAX_LENGTH = 16_000  # four networks with every field and every turn of their own fit
 MIN_ARMS, MAX_ARMS = 2, 4
 CHARTS = (
     "distribution", "layers", "picture", "accuracy", "loss", "drift", "gradient-depth", "units", "affine",
@@ -30,10 +29,6 @@ KEYS = ("preset", *PLAIN_FIELDS, "names", "turns", *VIEW_KEYS)
 DEFAULTS = ExperimentConfig()
 TURN = re.compile(r"([1-4])@(\d{1,8}):([a-z_]{1,20}|[0-9][0-9.e+-]{0,23})")
 NAME = re.compile(r"[^,\x00-\x1f<>&]{1,40}")
-
-
-class LinkError(ConfigError):
-    """A link that can't be read; the text says which part, and what is allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +111,7 @@ def parse(query: str) -> Link:
 
 def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
     """Read query parameters; raises `LinkError` that names the part which is wrong and what is allowed."""
-    single = {key: _only(key, value) for key, value in query.items()}
-    if sum(len(key) + len(value) for key, value in single.items()) > MAX_LENGTH:
-        raise LinkError("link", f"a link has at most {MAX_LENGTH} characters")
-    for key in single:
-        if key not in KEYS:
-            near = get_close_matches(key[:40], KEYS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"allowed are {', '.join(KEYS)}"
-            raise LinkError("link", f"unknown part {key!r:.60} in the link: {hint}")
+    single = single_values(query, KEYS)
     base = _base(single)
     table = {name: single[name].split(",") for name in PLAIN_FIELDS if name in single}
     if base is None and not any(len(values) > 2 for values in table.values()):
@@ -142,16 +130,6 @@ def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
         charts=_charts(single),
         until=_whole(single, "until", MAX_STEP),
     )
-
-
-def _only(key: str, value: str | Sequence[str]) -> str:
-    if isinstance(value, str):
-        return value
-    if len(value) != 1:
-        raise LinkError(
-            "link", f"{key!r:.60} stands {len(value)} times in the link; give it once, a comma between networks"
-        )
-    return value[0]
 
 
 def _base(single: Mapping[str, str]) -> Link | None:

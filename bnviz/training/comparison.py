@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.config import ExperimentConfig, Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Divergence
 from bnviz.experiment.verdicts import Chance

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -14,13 +15,23 @@ from bnviz.training.randomness import generator
 Statistics = Literal["batch", "running"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class NormSettings:
+    """What one batch normalization by itself needs to know, free of the limits of a whole experiment."""
+
+    width: int
+    norm_eps: float = 1e-5
+    norm_momentum: float = 0.1
+    norm_affine: bool = True
+
+
 class Norm(nn.Module):
     """A normalization over [batch, channels] with optional scale gamma (`weight`) and shift beta (`bias`)."""
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
 
-    def __init__(self, config: ExperimentConfig) -> None:
+    def __init__(self, config: ExperimentConfig | NormSettings) -> None:
         super().__init__()
         self.width, self.eps = config.width, config.norm_eps
         affine = config.norm_affine
@@ -58,7 +69,7 @@ class BatchNorm(Norm):
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, config: ExperimentConfig) -> None:
+    def __init__(self, config: ExperimentConfig | NormSettings) -> None:
         super().__init__(config)
         self.momentum = config.norm_momentum
         self.register_buffer("running_mean", torch.zeros(config.width))

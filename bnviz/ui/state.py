@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import streamlit as st
 
-from bnviz.experiment.config import ConfigError, Intervention
+from bnviz.experiment.config import Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import DEFAULT_PRESET
 from bnviz.experiment.words import name_arms
 from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset

@@ -9,14 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import datasets as sklearn_datasets
 
-from bnviz.experiment.config import (
-    FIELD_NAMES,
-    MAX_INTERVENTIONS,
-    REAL_SIZES,
-    ConfigError,
-    ExperimentConfig,
-    Intervention,
-)
+from bnviz.experiment.config import FIELD_NAMES, MAX_INTERVENTIONS, REAL_SIZES, ExperimentConfig, Intervention
+from bnviz.experiment.fields import ConfigError
 
 FIELDS = {item.name: item for item in dataclasses.fields(ExperimentConfig)}
 RANGES = {name: item.metadata for name, item in FIELDS.items() if "low" in item.metadata}

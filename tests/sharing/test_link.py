@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnviz.experiment.config import (
-    MAX_INTERVENTIONS,
-    MAX_STEP,
-    MAX_WORK,
-    PLAIN_FIELDS,
-    ConfigError,
-    ExperimentConfig,
-    Intervention,
-)
+from bnviz.experiment.config import MAX_INTERVENTIONS, MAX_STEP, MAX_WORK, PLAIN_FIELDS, ExperimentConfig, Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.sharing.link import (
     CHARTS,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from bnviz.experiment.config import ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.config import ExperimentConfig, Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.training.comparison import Comparison
 from bnviz.training.unfold import unfold
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from bnviz.experiment.config import NORMALIZATIONS, ConfigError, ExperimentConfig, Intervention
+from bnviz.experiment.config import NORMALIZATIONS, ExperimentConfig, Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.snapshot import FIELDS
 from bnviz.training.unfold import Training, unfold
 

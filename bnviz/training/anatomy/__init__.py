@@ -1,0 +1,1 @@
+"""One batch normalization layer, taken apart number by number with the code that trains the networks."""
