@@ -2,16 +2,16 @@
 
 import streamlit as st
 
-# Two curves that come apart, drawn here: a named icon would be fetched from the internet.
-ICON = """
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32" fill="none" stroke-width="4" stroke-linecap="round">
-  <path d="M3 28C9 28 8 5 29 5" stroke="#0072B2"/>
-  <path d="M3 28C17 28 20 20 29 17" stroke="#D55E00" stroke-dasharray="5 6"/>
-</svg>
-"""
+from bnviz.ui.style import ICON, STYLE
 
 st.set_page_config(layout="wide", initial_sidebar_state="auto")
 lab = st.Page("lab.py", title="bnviz: batch normalization, live", default=True)
-page = st.navigation([lab], position="hidden")
+anatomy = st.Page("anatomy.py", title="bnviz: one batch-norm layer, number by number", url_path="anatomy")
+page = st.navigation([lab, anatomy], position="hidden")
 st.set_page_config(page_icon=ICON)
+st.html(STYLE)
+# Streamlit's own menu hides in the sidebar on a phone; these stay in sight.
+with st.container(horizontal=True, key="bnviz-pages"):
+    st.page_link(lab, label="Lab")
+    st.page_link(anatomy, label="Anatomy")
 page.run()

@@ -25,7 +25,8 @@ def _plotly_file() -> Path:
 
 @lru_cache(maxsize=1)
 def _files() -> dict[str, Path]:
-    return {path.name: path for path in sorted(FRONTEND.iterdir()) if path.suffix in TYPES} | {PLOTLY: _plotly_file()}
+    files = sorted(path for path in FRONTEND.rglob("*") if path.suffix in TYPES)
+    return {path.relative_to(FRONTEND).as_posix(): path for path in files} | {PLOTLY: _plotly_file()}
 
 
 @lru_cache(maxsize=1)
@@ -37,7 +38,7 @@ def digest() -> str:
     return total.hexdigest()[:16]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def content(name: str) -> tuple[bytes, str]:
     """Return a file, compressed once, and its type."""
     path = _files()[name]

@@ -9,7 +9,7 @@ from importlib import import_module
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from bnviz.live.assets import PLOTLY, asset, content, digest
-from bnviz.live.registry import REGISTRY
+from bnviz.live.registry import REGISTRY, Registry
 from bnviz.live.stream import endpoint
 
 SOCKET = "bnviz/live"
@@ -20,11 +20,11 @@ def assets_path() -> str:
     return f"bnviz/assets/{digest()}/"
 
 
-def routes() -> list[BaseRoute]:
+def routes(registry: Registry = REGISTRY) -> list[BaseRoute]:
     """Return the live stream's and the assets' routes."""
     return [
-        WebSocketRoute(f"/{SOCKET}", endpoint(REGISTRY)),
-        Route("/bnviz/assets/{digest}/{name}", asset),
+        WebSocketRoute(f"/{SOCKET}", endpoint(registry)),
+        Route("/bnviz/assets/{digest}/{name:path}", asset),
     ]
 
 

@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
 import streamlit as st
 
 from bnviz.experiment.presets import PRESETS
+from bnviz.sharing.link import encode
+from bnviz.ui.address import plain
 from bnviz.ui.controls import sidebar
 from bnviz.ui.stage import stage
-from bnviz.ui.state import lab_state, write_address
-
-STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { padding: 1rem 1.5rem; }
-.stApp:has([data-testid="stExpandSidebarButton"]) [data-testid="stMainBlockContainer"] { padding-top: 2.8rem; }
-[data-testid="stSidebarUserContent"] { padding-top: 0; }
-[data-testid="stHeader"] { background: transparent; pointer-events: none; }
-[data-testid="stHeader"] button { pointer-events: auto; }
-</style>
-"""
-
-
-def plain(text: str) -> str:
-    """Return Markdown that shows the text as it is: a message may quote what a stranger wrote into a link."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+from bnviz.ui.state import lab_state
 
 
 def show() -> None:
     """Draw the lab: controls beside, what to look for above, the stage below."""
     state = lab_state()
-    st.html(STYLE)
     with st.sidebar:
         st.markdown("**bnviz** · batch normalization, live")
         sidebar(state)
@@ -43,4 +27,4 @@ def show() -> None:
     else:
         st.markdown("**Your own experiment.** The address of this page holds all of it: copy it to share the run.")
     stage(state)
-    write_address(state)
+    state.address.write(encode(state.link))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -14,8 +13,7 @@ from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import DEFAULT_PRESET
 from bnviz.experiment.words import name_arms
 from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset
-
-ECHO = 5.0  # seconds in which a browser may still send the address before the newest
+from bnviz.ui.address import Address
 
 
 @dataclass
@@ -31,8 +29,7 @@ class LabState:
     revision: int = 0
     epoch: int = 0
     token: str | None = None
-    written: dict[str, str] = field(default_factory=dict)
-    echoes: list[tuple[float, dict[str, str]]] = field(default_factory=list)
+    address: Address = field(default_factory=Address)
 
     def change(self, link: Link) -> None:
         """Take over another experiment: the live run and the widgets start from it."""
@@ -42,18 +39,6 @@ class LabState:
     def _restart(self, link: Link) -> None:
         self.link, self.problem = link, None
         self.revision += 1
-
-    def write(self, query: dict[str, str]) -> None:
-        """Remember the address that is being written, and for a while the one before it."""
-        now = time.monotonic()
-        recent = [(left, old) for left, old in self.echoes if now - left < ECHO]
-        self.echoes = [*recent, (now, self.written)]
-        self.written = query
-
-    def knows(self, address: dict[str, str]) -> bool:
-        """Whether an address is our own: a browser still sends the one before while the newest is on its way."""
-        now = time.monotonic()
-        return address == self.written or any(now - left < ECHO and address == old for left, old in self.echoes)
 
     def change_fields(self, changes: Mapping[str, list[Any]]) -> None:
         """Change fields of the arms, a value an arm; a value that is not allowed is said and nothing is lost."""
@@ -124,24 +109,14 @@ def lab_state() -> LabState:
 
     An address that can't be read is said, and what there was before stays.
     """
-    query = {key: st.query_params.get_all(key) for key in st.query_params}
     state = cast("LabState | None", st.session_state.get("lab"))
-    if state is not None and state.knows({key: values[-1] for key, values in query.items()}):
-        return state
     fallback = "The lab stays as it was."
     if state is None:
         state = st.session_state["lab"] = LabState(from_preset(DEFAULT_PRESET))
         fallback = "The lab shows its first lesson instead."
-    try:
-        state.change(decode(query))
-    except ConfigError as error:
-        state.problem = f"This link can't be read: {error}. {fallback}"
+    if (query := state.address.news()) is not None:
+        try:
+            state.change(decode(query))
+        except ConfigError as error:
+            state.problem = f"This link can't be read: {error}. {fallback}"
     return state
-
-
-def write_address(state: LabState) -> None:
-    """Put the whole state into the address, if it changed."""
-    query = encode(state.link)
-    if query != state.written or query != st.query_params.to_dict():
-        state.write(query)
-        st.query_params.from_dict(query)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.driver import Lab, Server, find_chromium, launch, serve
+from tests.browser.driver import AnatomyPage, Lab, Server, find_chromium, launch, serve
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +75,12 @@ def used(one_page) -> Iterator[Lab]:
     one_page.back_to_start()
     yield one_page
     one_page.check_manners()
+
+
+@pytest.fixture
+def anatomy(desktop, app) -> Iterator[AnatomyPage]:
+    """The anatomy page, not opened yet; it may not complain in the console or ask another host for anything."""
+    page = AnatomyPage(desktop.new_page(), app.url)
+    yield page
+    page.page.close()
+    page.check_manners()

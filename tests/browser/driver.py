@@ -95,8 +95,8 @@ def at(name: str) -> str:
 
 
 @dataclass
-class Lab:
-    """The lab's page; everything waits for what is to be seen, never for a time."""
+class Visit:
+    """A page that somebody looks at; everything waits for what is to be seen, never for a time."""
 
     page: Page
     url: str
@@ -105,19 +105,62 @@ class Lab:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE * 1000)
-        self.page.on("console", lambda message: self._hear(message.type, message.text))
+        self.page.on("console", lambda message: self._hear(message.type, message.text, message.location["url"]))
         self.page.on("pageerror", lambda error: self._hear("error", error.stack or str(error)))
         self.page.on("request", lambda request: self._leave(request.url))
         self.page.on("websocket", lambda socket: self._leave(socket.url))
 
-    def _hear(self, kind: str, text: str) -> None:
-        if kind in ("error", "warning"):
+    def _hear(self, kind: str, text: str, source: str = "") -> None:
+        # Under a page's own path, Streamlit looks for its server there first, and then where it is.
+        looks_for_its_server = "/anatomy/_stcore/" in source and "404" in text
+        if kind in ("error", "warning") and not looks_for_its_server:
             self.complaints.append(f"{kind}: {text}")
 
     def _leave(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("data", "blob", "about") and parts.netloc != urlsplit(self.url).netloc:
             self.foreign.append(url)
+
+    def check_manners(self) -> None:
+        """Nothing was complained about in the console, and no other host was asked for anything."""
+        complaints, foreign = self.complaints[:], self.foreign[:]
+        self.complaints.clear()
+        self.foreign.clear()
+        assert not complaints, complaints
+        assert not foreign, foreign
+
+    def wait(self, condition: str) -> Any:
+        """Wait until a condition in the page holds and return its value."""
+        return self.page.wait_for_function(condition).json_value()
+
+    def js(self, expression: str) -> Any:
+        return self.page.evaluate(expression)
+
+    def click(self, name: str) -> None:
+        self.page.click(at(name))
+
+    def text(self, name: str) -> str:
+        return self.page.locator(at(name)).inner_text()
+
+    def attribute(self, name: str, attribute: str) -> str | None:
+        return self.page.get_attribute(at(name), attribute)
+
+    def query(self) -> dict[str, str]:
+        """Return the address's query."""
+        return {key: values[0] for key, values in parse_qs(urlsplit(self.page.url).query).items()}
+
+    def wait_query(self, key: str, pattern: str) -> str:
+        """Wait until a part of the address fits a pattern and return it."""
+        self.page.wait_for_function(
+            "([key, pattern]) => new RegExp(pattern).test(new URLSearchParams(location.search).get(key) ?? '')",
+            arg=[key, pattern],
+        )
+        return self.query()[key]
+
+
+@dataclass
+class Lab(Visit):
+    """The lab's page."""
 
     def open(self, query: str = "") -> Lab:
         """Open an address and wait until the stage shows the first numbers."""
@@ -135,35 +178,11 @@ class Lab:
         self.click("rewind")
         self.wait(f"bnvizStats.generation > {generation} && bnvizStats.shown === 0 && bnvizStats.lastStep === 0")
 
-    def check_manners(self) -> None:
-        """Nothing was complained about in the console, and no other host was asked for anything."""
-        complaints, foreign = self.complaints[:], self.foreign[:]
-        self.complaints.clear()
-        self.foreign.clear()
-        assert not complaints, complaints
-        assert not foreign, foreign
-
     def wait_usable(self) -> None:
         self.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
         self.page.wait_for_function(
             "name => /\\d/.test(document.querySelector(name)?.textContent ?? '')", arg=at("loss-readout-0")
         )
-
-    def wait(self, condition: str) -> Any:
-        """Wait until a condition in the page holds and return its value."""
-        return self.page.wait_for_function(condition).json_value()
-
-    def js(self, expression: str) -> Any:
-        return self.page.evaluate(expression)
-
-    def click(self, name: str) -> None:
-        self.page.click(at(name))
-
-    def text(self, name: str) -> str:
-        return self.page.locator(at(name)).inner_text()
-
-    def attribute(self, name: str, attribute: str) -> str | None:
-        return self.page.get_attribute(at(name), attribute)
 
     def stats(self) -> dict[str, Any]:
         """Return the stage's own counters."""
@@ -200,18 +219,6 @@ class Lab:
         self.page.press(at("until"), "Enter")
         self.page.evaluate("document.activeElement.blur()")
 
-    def query(self) -> dict[str, str]:
-        """Return the address's query."""
-        return {key: values[0] for key, values in parse_qs(urlsplit(self.page.url).query).items()}
-
-    def wait_query(self, key: str, pattern: str) -> str:
-        """Wait until a part of the address fits a pattern and return it."""
-        self.page.wait_for_function(
-            "([key, pattern]) => new RegExp(pattern).test(new URLSearchParams(location.search).get(key) ?? '')",
-            arg=[key, pattern],
-        )
-        return self.query()[key]
-
     def hide(self, hidden: bool) -> None:
         """Have the page believe that it lies behind another tab, as headless Chromium never hides one."""
         self.page.evaluate(
@@ -223,3 +230,35 @@ class Lab:
             }""",
             hidden,
         )
+
+
+@dataclass
+class AnatomyPage(Visit):
+    """The anatomy page."""
+
+    def open(self, query: str = "") -> AnatomyPage:
+        """Open an address and wait until the shown section has its numbers."""
+        self.page.goto(f"{self.url}/anatomy{query}")
+        self.wait_ready()
+        return self
+
+    def wait_ready(self) -> None:
+        self.page.wait_for_selector(f"{at('anatomy')}:not([hidden]) .anatomy-body:not(.is-waiting)")
+
+    def section(self, name: str) -> None:
+        """Go to a section by its tab."""
+        self.click(f"tab-{name}")
+        self.page.wait_for_selector(f'{at(f"tab-{name}")}[aria-selected="true"]')
+        self.wait_ready()
+
+    def type(self, name: str, text: str) -> None:
+        """Write into a field, as typed."""
+        self.page.fill(at(name), text)
+
+    def wait_text(self, name: str, pattern: str) -> str:
+        """Wait until a part's text fits a pattern and return it."""
+        self.page.wait_for_function(
+            "([selector, pattern]) => new RegExp(pattern).test(document.querySelector(selector)?.textContent ?? '')",
+            arg=[at(name), pattern],
+        )
+        return self.text(name)

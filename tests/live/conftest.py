@@ -14,13 +14,11 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Route, WebSocketRoute
 from websockets.sync.client import ClientConnection, connect
 
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.live.assets import asset
 from bnviz.live.registry import Registry, Seat
-from bnviz.live.stream import endpoint
+from bnviz.live.routes import routes
 from bnviz.live.workers import Workers
 from tests.live.wire import Page, sizes
 
@@ -131,9 +129,8 @@ class Server:
 def server() -> Iterator[Server]:
     import_module("bnviz.training.comparison")  # as the app does at its start
     registry = Registry(Workers(2))
-    routes = [WebSocketRoute("/bnviz/live", endpoint(registry)), Route("/bnviz/assets/{digest}/{name}", asset)]
     config = uvicorn.Config(
-        Starlette(routes=routes), port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+        Starlette(routes=routes(registry)), port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
     )
     uvicorn_server = uvicorn.Server(config)
     thread = threading.Thread(target=uvicorn_server.run, name="server under test")

@@ -41,9 +41,10 @@ def test_every_file_comes_whole_compressed_and_is_cached_for_good(get, name):
 
 
 def test_everything_that_a_script_imports_is_served():
-    for path in FRONTEND.glob("*.js"):
-        for name in re.findall(r'from "\./([\w.-]+)"', path.read_text()):
-            assert name in _files(), f"{path.name} imports {name}"
+    for path in FRONTEND.rglob("*.js"):
+        for name in re.findall(r'(?:from|import\()\s*"(\.[\w./-]+)"', path.read_text()):
+            imported = (path.parent / name).resolve().relative_to(FRONTEND).as_posix()
+            assert imported in _files(), f"{path.name} imports {name}"
 
 
 def test_a_changed_file_has_another_address(monkeypatch, tmp_path):

@@ -13,7 +13,7 @@ from bnviz.experiment.presets import PRESETS
 from bnviz.live.registry import REGISTRY
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.sharing.link import from_preset, parse
-from tests.ui.lab import address, link_of, open_lab, problems, run, set_control, stage_data, stage_proto
+from tests.ui.lab import address, link_of, mounted, open_lab, problems, run, set_control, stage_data
 
 
 def test_the_lab_opens_with_the_headline():
@@ -26,7 +26,7 @@ def test_the_lab_opens_with_the_headline():
 
 def test_the_stage_gets_what_its_contract_says():
     lab = open_lab(preset="circles", layer="2", until="50", charts="loss,drift")
-    proto, data = stage_proto(lab), stage_data(lab)
+    proto, data = mounted(lab), stage_data(lab)
     assert proto.component_name.endswith("bnviz_stage")
     assert proto.id.endswith("-stage"), "a key that never changes keeps it mounted"
     assert proto.isolate_styles is False

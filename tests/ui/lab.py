@@ -35,14 +35,14 @@ def _nodes(block: Any) -> Iterator[Any]:
         yield from _nodes(child)
 
 
-def stage_proto(lab: AppTest) -> Any:
-    """The one stage that is mounted."""
-    (stage,) = [node.proto for node in _nodes(lab._tree) if getattr(node, "type", "") == "bidi_component"]
-    return stage
+def mounted(page: AppTest) -> Any:
+    """The one component that a page mounts, as it goes to the browser."""
+    (component,) = [node.proto for node in _nodes(page._tree) if getattr(node, "type", "") == "bidi_component"]
+    return component
 
 
 def stage_data(lab: AppTest) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(stage_proto(lab).json)
+    data: dict[str, Any] = json.loads(mounted(lab).json)
     return data
 
 

@@ -1,0 +1,111 @@
+"""Small tables of numbers, as people type and paste them: read strictly, and what is wrong is named by its place."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from bnviz.experiment.fields import ConfigError
+
+MIN_ROWS, MAX_ROWS, MAX_COLUMNS = 2, 32, 8
+LARGEST = 1e6
+CALLED = {"batch": "the batch", "upstream": "the upstream gradient"}
+Table = tuple[tuple[float, ...], ...]
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
+
+
+class TableError(ConfigError):
+    """A table that can't be read; `row` and `column`, from 0, say where, if it is one cell or one row."""
+
+    def __init__(self, field: str, message: str, row: int | None = None, column: int | None = None) -> None:
+        super().__init__(field, message)
+        self.row, self.column = row, column
+
+
+def number(name: str, value: Any) -> float:
+    """Return a number that was typed, or is one already; raises `ConfigError`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) if abs(value) < 1e300 else math.inf
+    text = str(value).strip().replace("\N{MINUS SIGN}", "-") if isinstance(value, str) else ""
+    if len(text) > 40 or not text.isascii() or not NUMBER.fullmatch(text):
+        hint = ": write a point, as in 1.5" if re.fullmatch(r"[+-]?\d*,\d+", text) else ", such as 1.5 or -2e-3"
+        shown = "nothing" if value == "" else f"{value!r:.40}"
+        raise ConfigError(name, f"{name} must be a number{hint}; got {shown}")
+    return float(text)
+
+
+def check_table(name: str, rows: Any) -> Table:
+    """Return rows of numbers (or of texts that are numbers) as a table [B, C]; raises `TableError`.
+
+    B is 2 to 32 samples, C 1 to 8 channels; every number is finite and at most 1e6 in size.
+    """
+    called = CALLED.get(name, name)
+    if not isinstance(rows, list | tuple) or not all(isinstance(row, list | tuple) for row in rows):
+        raise TableError(name, f"{called} must be rows of numbers")
+    if len(rows) > MAX_ROWS:
+        raise TableError(name, f"{called} has {len(rows):,} rows; at most {MAX_ROWS} fit on the page")
+    if len(rows) < MIN_ROWS:
+        raise TableError(
+            name, f"{called} needs at least {MIN_ROWS} rows: one sample has no batch variance; got {len(rows)}"
+        )
+    columns = len(rows[0])
+    if not 1 <= columns <= MAX_COLUMNS:
+        raise TableError(name, f"{called} has {columns:,} columns; 1 to {MAX_COLUMNS} fit on the page")
+    for index, row in enumerate(rows):
+        if len(row) != columns:
+            raise TableError(
+                name, f"row {index + 1} of {called} has {len(row)} numbers where row 1 has {columns}", row=index
+            )
+    return tuple(tuple(_cell(name, i, j, value) for j, value in enumerate(row)) for i, row in enumerate(rows))
+
+
+def _cell(name: str, row: int, column: int, value: Any) -> float:
+    place = f"row {row + 1}, column {column + 1} of {CALLED.get(name, name)}"
+    try:
+        found = number(place, value)
+    except ConfigError as error:
+        raise TableError(name, str(error), row, column) from None
+    if not abs(found) <= LARGEST:
+        raise TableError(
+            name, f"{place} must be from {-LARGEST:,.0f} to {LARGEST:,.0f}; got {value!r:.40}", row, column
+        )
+    return found + 0.0  # no -0
+
+
+def parse_table(name: str, text: Any) -> Table:
+    """Return a pasted text as a table: a row a line, between numbers a tab, semicolon, comma or blanks.
+
+    The brackets of a printed NumPy array or a Python list do no harm. Raises `TableError`.
+    """
+    if not isinstance(text, str):
+        raise TableError(name, "what is pasted must be text")
+    called = CALLED.get(name, name)
+    lines = [line for line in re.sub(r"\]\s*,", "\n", text).splitlines() if line.strip(" \t[](),;")]
+    if not lines:
+        raise TableError(name, f"there are no numbers in what was pasted into {called}")
+    if len(lines) > MAX_ROWS:
+        raise TableError(name, f"what was pasted into {called} has {len(lines):,} rows; at most {MAX_ROWS} fit")
+    return check_table(name, [_split(line) for line in lines])
+
+
+def _split(line: str) -> Sequence[str]:
+    bare = re.sub(r"[\[\]()]", "", line)[:4000]
+    if "\t" in bare:
+        return [cell.strip() for cell in bare.strip("\r\n ").split("\t")]
+    bare = bare.strip()
+    for mark in (";", ","):
+        if mark in bare:
+            return [cell.strip() for cell in bare.removesuffix(mark).split(mark)]
+    return bare.split()
+
+
+def to_text(table: Sequence[Sequence[float]]) -> str:
+    """Return a table as text that `parse_table` reads back exactly once `;` are line ends: `1,2.5;3,4`."""
+    return ";".join(",".join(short(value) for value in row) for row in table)
+
+
+def short(value: float) -> str:
+    """Return the shortest text that reads back as exactly this number."""
+    return repr(float(value)).removesuffix(".0")

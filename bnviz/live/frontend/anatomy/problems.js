@@ -1,0 +1,35 @@
+// What Python refused, said once, above everything; the numbers below stay those of the last good input.
+
+import { el, setText } from "../dom.js";
+import { action } from "./inputs.js";
+
+export class Problems {
+  constructor(app) {
+    this.app = app;
+    this.list = el("ul", { "data-bnviz": "problem" });
+    this.back = action(app, {
+      label: "Dismiss",
+      run: () => this.revert(),
+      quiet: true,
+    });
+    this.hint = el("p", { class: "anatomy-problem-hint" }, "All numbers below are still those of the last good input.");
+    this.box = el("div", { class: "anatomy-problems", hidden: true }, this.list, this.hint, this.back.node);
+    this.node = el("div", { role: "alert", class: "anatomy-alert" }, this.box);
+  }
+
+  revert() {
+    for (const { field } of this.app.problems) this.app.revert(field);
+    this.app.change({});
+  }
+
+  update(problems) {
+    this.box.hidden = problems.length === 0;
+    const messages = [...new Set(problems.map((problem) => problem.message))];
+    // An alert is read out whenever it is written: write it only when it says something else.
+    if (messages.join("\n") === this.said) return;
+    this.said = messages.join("\n");
+    this.list.replaceChildren(...messages.map((message) => el("li", {}, message)));
+    const typed = problems.some(({ field }) => this.app.pending(field));
+    setText(this.back.node, typed ? "Put the last good values back" : "Dismiss");
+  }
+}

@@ -1,0 +1,144 @@
+"""The anatomy page: every section is computed from the link, the link holds the whole state, nothing breaks it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import bnviz
+from bnviz.experiment.anatomy import EXAMPLES, FIELDS, MISTAKES, Anatomy
+from bnviz.live.routes import assets_path
+from bnviz.sharing.anatomy_link import encode_anatomy
+from bnviz.ui.anatomy_result import SECTIONS, as_json, result
+from tests.ui.lab import mounted
+
+PAGE = Path(__file__).resolve().parents[2] / "pages" / "anatomy.py"
+
+
+def open_anatomy(**query: str) -> tuple[AppTest, dict[str, Any]]:
+    page = AppTest.from_file(PAGE, default_timeout=60)
+    for key, value in query.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page, data_of(page)
+
+
+def data_of(page: AppTest) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(mounted(page).json)
+    return data
+
+
+def test_the_page_opens_with_the_forward_pass_of_the_plain_example():
+    page, data = open_anatomy()
+    assert page.query_params == {}
+    assert data["problems"] == []
+    assert data["assets"] == assets_path()
+    assert data["result"]["section"] == "forward"
+    np.testing.assert_array_equal(data["state"]["batch"], EXAMPLES["plain"].batch)
+    assert set(data["state"]) == set(FIELDS)
+    assert [example["name"] for example in data["examples"]] == list(EXAMPLES)
+
+
+def test_the_component_keeps_its_place_and_is_a_stub():
+    page, _ = open_anatomy()
+    proto = mounted(page)
+    assert proto.id.endswith("-anatomy"), "a key that never changes keeps it mounted"
+    assert proto.isolate_styles is False
+    assert len(proto.js_content) < 1000, "it is sent again with every rerun"
+
+
+def test_the_forward_numbers_are_those_of_the_library():
+    _, data = open_anatomy(example="tiny", gamma="2,3", beta="0.5,-1", eps="1e-3")
+    shown = data["result"]["forward"]
+    done = bnviz.batch_norm_steps(EXAMPLES["tiny"].batch, (2, 3), (0.5, -1), 1e-3)
+    for name in ("mean", "variance", "std", "normalized", "scaled", "output"):
+        np.testing.assert_array_equal(shown[name], getattr(done, name))
+    np.testing.assert_allclose(shown["normalized_variance"], shown["shrink"], rtol=1e-9)
+    assert max(shown["layer_difference"], shown["torch_difference"]) < 1e-12
+    assert shown["is_undone"] is False
+
+
+def test_undone_the_input_returns():
+    x = np.array(EXAMPLES["units"].batch)
+    gamma, beta = np.sqrt(x.var(0) + 1e-5), x.mean(0)
+    query = {"gamma": ",".join(map(repr, gamma.tolist())), "beta": ",".join(map(repr, beta.tolist()))}
+    _, data = open_anatomy(example="units", **query)
+    assert data["result"]["forward"]["input_distance"] < 1e-10
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_of_every_example_is_plain_json(section, example):
+    anatomy = Anatomy(section=section).with_example(example)
+    text = json.dumps(as_json(result(anatomy)), allow_nan=False)
+    assert set(json.loads(text)) == {"section", "shared", section}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_largest_table_stays_small_on_the_wire(section):
+    rng = np.random.default_rng(0)
+    batch = tuple(map(tuple, rng.normal(size=(32, 8)).tolist()))
+    anatomy = Anatomy(section=section, batch_size=256).with_batch(batch)
+    assert len(json.dumps(as_json(result(anatomy)))) < 150_000
+
+
+def test_all_mistakes_are_offered():
+    _, data = open_anatomy(section="mistakes", mistakes="no_eps", example="constant")
+    assert list(data["result"]["mistakes"]["versions"]) == list(MISTAKES)
+    flat = np.array(data["result"]["mistakes"]["versions"]["no_eps"]["output"]).ravel().tolist()
+    assert "nan" in flat, "a division of 0 by 0 is shown, as a word that JSON can carry"
+
+
+def test_one_sample_a_batch_shows_pytorchs_own_refusal():
+    _, data = open_anatomy(section="modes", batch_size="1")
+    assert "more than 1 value per channel" in data["result"]["modes"]["error"]
+
+
+def test_kerass_running_variance_is_the_biased_one():
+    running = [
+        np.array(open_anatomy(section="code", framework=name)[1]["result"]["code"]["numbers"]["running_var"])
+        for name in ("pytorch", "keras")
+    ]
+    rows = len(EXAMPLES["plain"].batch)
+    np.testing.assert_allclose((running[0] - 0.9) * (rows - 1), (running[1] - 0.9) * rows)
+
+
+def values(node: Any) -> Iterator[Any]:
+    if isinstance(node, list | dict):
+        for item in node.values() if isinstance(node, dict) else node:
+            yield from values(item)
+    else:
+        yield node
+
+
+def test_no_number_reaches_the_page_that_json_does_not_know():
+    data = as_json(result(Anatomy(section="mistakes", eps=1e-12).with_example("constant")))
+    assert all(math.isfinite(value) for value in values(data) if isinstance(value, float))
+
+
+BROKEN = ["section=tail", "batch=1,2;3", "eps=nan", "nothing=1", "gamma=1", "example=x&batch=1;2", "batch=%00"]
+
+
+@pytest.mark.parametrize("query", BROKEN)
+def test_a_broken_link_is_said_and_the_page_shows_its_first_example(query):
+    page, data = open_anatomy(**dict(part.split("=") for part in query.split("&")))
+    (problem,) = data["problems"]
+    assert problem["field"] == "link"
+    assert problem["message"].startswith("This link can't be read: ")
+    assert data["state"] == as_json(Anatomy())
+    assert page.query_params == {}
+
+
+def test_the_address_is_what_the_link_says():
+    anatomy = Anatomy(section="axes", norm="group", groups=3)
+    page, data = open_anatomy(**encode_anatomy(anatomy))
+    assert data["state"] == as_json(anatomy)
+    assert page.query_params == encode_anatomy(anatomy)
