@@ -1,7 +1,7 @@
 """Takes the README's screenshots from a real run of the app: python scripts/screenshots.py [folder]
 
-Each page plays the headline to exactly the same step, slowly enough that every step on the way is captured: so numbers
-and curves are the same every time on the same machine. Takes about a minute and a half.
+The lab plays the headline to exactly the same step, slowly enough that every step on the way is captured: so numbers
+and curves are the same every time on the same machine. Takes about two minutes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
-from tests.browser.driver import Lab, at, launch, serve  # noqa: E402
+from tests.browser.driver import AnatomyPage, Lab, at, launch, serve  # noqa: E402
 
 STEP = 200
 DESKTOP: Mapping[str, Any] = {"viewport": {"width": 1440, "height": 900}}
@@ -28,6 +28,11 @@ SHOTS: Mapping[str, Mapping[str, Any]] = {
     "lab-light.png": {**DESKTOP, "color_scheme": "light"},
     "lab-dark.png": {**DESKTOP, "color_scheme": "dark"},
     "lab-phone.png": {**PHONE, "color_scheme": "light"},
+}
+TALL: Mapping[str, Any] = {"viewport": {"width": 1440, "height": 1150}}
+ANATOMY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "anatomy-forward.png": ("?example=outlier&gamma=2,1", {**TALL, "color_scheme": "light"}),
+    "anatomy-axes.png": ("?section=axes&norm=group", {**DESKTOP, "color_scheme": "dark"}),
 }
 # Every chart in sight has been drawn after the last step, and its fonts are there.
 SETTLED = """async () => {
@@ -44,6 +49,9 @@ def main(folder: Path) -> None:
         with serve(Path(logs) / "server.log") as server:
             for name, options in SHOTS.items():
                 shoot(browser, server.url, folder / name, options)
+                print(folder / name)
+            for name, (query, options) in ANATOMY.items():
+                shoot_anatomy(browser, server.url, folder / name, query, options)
                 print(folder / name)
         browser.close()
 
@@ -62,6 +70,15 @@ def shoot(browser: Browser, url: str, file: Path, options: Mapping[str, Any]) ->
     lab.page.mouse.move(0, 0)
     lab.page.evaluate(SETTLED)
     lab.page.screenshot(path=file, animations="disabled", caret="hide")
+    context.close()
+
+
+def shoot_anatomy(browser: Browser, url: str, file: Path, query: str, options: Mapping[str, Any]) -> None:
+    """Open the anatomy page under a link in a window of these options, and take its picture."""
+    context = browser.new_context(**options, reduced_motion="reduce")
+    page = AnatomyPage(context.new_page(), url).open(query)
+    page.page.evaluate(SETTLED)
+    page.page.screenshot(path=file, animations="disabled", caret="hide")
     context.close()
 
 

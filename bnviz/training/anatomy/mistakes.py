@@ -60,7 +60,7 @@ def divided_by_variance(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 
             f"Here nobody notices: where a channel varies, sqrt(variance + eps) is within {100 * NOTICED:g} % of 1."
         )
     else:
-        how = f"{worst:.3g} times too large" if worst > 1 else f"{1 / worst:.3g} times too small"
+        how = f"{said(worst)} times too large" if worst > 1 else f"{said(1 / worst)} times too small"
         reading = f"The worst channel's normalized values are {how}: they are divided by sqrt(variance + eps) twice."
     return Mistake(
         title="Divide by the variance",
@@ -100,11 +100,12 @@ def without_eps(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e-5) ->
 def _blown_up(smallest: float, blown: float, eps: float) -> str:
     if blown - 1 < NOTICED:
         return (
-            f"Here nobody notices: even the quietest channel has variance {smallest**2:.3g}, far above eps = {eps:g}."
+            f"Here nobody notices: even the quietest channel has variance {said(smallest**2)}, "
+            f"far above eps = {said(eps)}."
         )
     return (
-        f"The quietest channel, of deviation {smallest:.3g}, is blown up to deviation 1; "
-        f"eps = {eps:g} keeps it at {1 / blown:.3g}."
+        f"The quietest channel, of deviation {said(smallest)}, is blown up to deviation 1; "
+        f"eps = {said(eps)} keeps it at {said(1 / blown)}."
     )
 
 
@@ -121,7 +122,7 @@ def unbiased_variance(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
     else:
         opening = "" if percent >= 100 * NOTICED else "Here nobody notices: "
         word = "with" if opening else "With"
-        reading = f"{opening}{word} {B} samples the normalized values are up to {percent:.2g} % too small."
+        reading = f"{opening}{word} {B} samples the normalized values are up to {said(percent)} % too small."
     return Mistake(
         title="Normalise by the unbiased variance",
         code_wrong="xhat = (x - x.mean(0)) / sqrt(x.var(0) + eps)  # torch divides by B - 1",
@@ -140,11 +141,13 @@ def frozen_statistics(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
     worst = int(distance.argmax())
     mean, spread, target = (float(v[worst]) for v in (output.mean(0), deviation(output), deviation(steps.output)))
     if not (distance > NOTICED * steps.gamma.abs()).any():
-        reading = f"Here nobody notices: eval mode gives what train mode gives, to within {float(distance[worst]):.2g}."
+        reading = (
+            f"Here nobody notices: eval mode gives what train mode gives, to within {said(float(distance[worst]))}."
+        )
     else:
         reading = (
-            f"In eval mode the worst channel has mean {mean:.3g} and deviation {spread:.3g}; "
-            f"in train mode it has {float(steps.beta[worst]):.3g} and {target:.3g}."
+            f"In eval mode the worst channel has mean {said(mean)} and deviation {said(spread)}; "
+            f"in train mode it has {said(float(steps.beta[worst]))} and {said(target)}."
         )
     return Mistake(
         title="Never update the running statistics",
@@ -154,6 +157,15 @@ def frozen_statistics(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
         reading=reading, per_channel=output.mean(0), per_channel_right=steps.beta,
         per_channel_name="mean of the output in eval mode",
     )  # fmt: skip
+
+
+def said(value: float) -> str:
+    """Return a number as a sentence has it: three digits, 15,700 and 0.00001 written out, beyond that as 1.2e-7."""
+    if value == 0 or 1e-5 <= abs(value) < 1e7:
+        text = f"{float(f'{value:.3g}'):,.8f}".rstrip("0").rstrip(".")
+    else:
+        text = f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+    return text
 
 
 def deviation(values: Tensor) -> Tensor:

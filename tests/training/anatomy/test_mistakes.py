@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from bnviz.training.anatomy.mistakes import MISTAKES, right
+from bnviz.training.anatomy.mistakes import MISTAKES, right, said
 from bnviz.training.anatomy.steps import batch_norm_steps
 
 NOBODY = "Here nobody notices"
@@ -112,7 +112,7 @@ def test_without_eps_a_quiet_channel_is_blown_up_to_full_size():
     assert mistake.per_channel_right[0].item() == pytest.approx(math.sqrt(1 / 11))
     assert mistake.number == pytest.approx(math.sqrt(11))
     assert mistake.reading == (
-        "The quietest channel, of deviation 0.001, is blown up to deviation 1; eps = 1e-05 keeps it at 0.302."
+        "The quietest channel, of deviation 0.001, is blown up to deviation 1; eps = 0.00001 keeps it at 0.302."
     )
 
 
@@ -131,7 +131,7 @@ def test_the_unbiased_variance_makes_the_output_too_small_by_the_root_of_b_minus
     assert mistake.number == pytest.approx(100 * (1 - math.sqrt((B - 1) / B)), rel=1e-4)
     torch.testing.assert_close(mistake.per_channel, math.sqrt((B - 1) / B) * mistake.per_channel_right)
     assert mistake.reading.startswith(NOBODY) == (B == 32)
-    assert f"{mistake.number:.2g} %" in mistake.reading
+    assert f"{said(mistake.number)} %" in mistake.reading
     assert f"ith {B} samples" in mistake.reading
 
 
@@ -169,3 +169,11 @@ def test_nobody_notices_frozen_statistics_where_they_are_the_batchs_or_gamma_is_
 def test_one_sample_teaches_here_too(name):
     with pytest.raises(ValueError, match="one sample has no batch variance"):
         MISTAKES[name]([[1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(15749.3, "15,700"), (1e-5, "0.00001"), (1e-7, "1e-7"), (-0.99999, "-1"), (0.0, "0"), (3.14e8, "3.14e8")],
+)
+def test_numbers_are_said_as_a_sentence_has_them(value, text):
+    assert said(value) == text

@@ -223,6 +223,7 @@ export class App {
     const width = Math.round(this.root.getBoundingClientRect().width);
     if (!width || width === this.width) return;
     this.width = width;
+    this.tabs.reveal(this.shown);
     this.sections.get(this.shown)?.resize?.();
   }
 

@@ -91,9 +91,15 @@ export class BackwardSection {
 
   recap() {
     return el(
-      "p",
-      { class: "anatomy-formula" },
-      math("∂ x_i =", frac("γ", "B s"), row("(", "B ∂ y_i − Σ ∂ y_j − x̂_i", "Σ ∂ y_j x̂_j", ")")),
+      "div",
+      {},
+      el("h3", {}, "To the input"),
+      el(
+        "p",
+        { class: "anatomy-formula" },
+        math("∂ x_i =", frac("γ", "B s"), row("(", "B ∂ y_i − Σ ∂ y_j − x̂_i", "Σ ∂ y_j x̂_j", ")")),
+      ),
+      el("p", { class: "anatomy-note" }, "s = √(v + ε). The three terms in the bracket are the three arrows below."),
     );
   }
 

@@ -42,11 +42,13 @@ export class Tabs {
       setAttribute(this.buttons[index], "aria-selected", one === name);
       setAttribute(this.buttons[index], "tabindex", one === name ? 0 : -1);
     });
+    requestAnimationFrame(() => this.reveal(name));
+  }
+
+  /** Scroll the row to the chosen tab; only the row itself may move, never the page. */
+  reveal(name) {
     const chosen = this.buttons[this.names.indexOf(name)];
-    // Only the row itself may move, never the page.
-    requestAnimationFrame(() => {
-      this.node.scrollLeft =
-        chosen.offsetLeft - this.node.offsetLeft - (this.node.clientWidth - chosen.offsetWidth) / 2;
-    });
+    if (!chosen) return;
+    this.node.scrollLeft = chosen.offsetLeft - this.node.offsetLeft - (this.node.clientWidth - chosen.offsetWidth) / 2;
   }
 }
