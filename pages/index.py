@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from bnviz.ui.address import switch_page
 from bnviz.ui.style import ICON, STYLE
 
 st.set_page_config(layout="wide", initial_sidebar_state="auto")
@@ -14,4 +15,5 @@ st.html(STYLE)
 with st.container(horizontal=True, key="bnviz-pages"):
     st.page_link(lab, label="Lab")
     st.page_link(anatomy, label="Anatomy")
+switch_page(page.url_path)
 page.run()

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 
 import numpy as np
 
-from bnviz.experiment.fields import ConfigError, checked_field, choice_field, one_of, real, real_field, whole_field
-from bnviz.experiment.tables import LARGEST, Table, TableError, check_table
+from bnviz.experiment.fields import ConfigError, checked_field, choice_field, one_of, real_field, whole_field
+from bnviz.experiment.tables import LARGEST, Table, TableError, check_row, check_table
 
 Section = Literal["forward", "backward", "modes", "axes", "scale", "mistakes", "code"]
 Node = Literal["x", "mean", "centered", "variance", "std", "normalized", "gamma", "scaled", "beta", "output"]
@@ -20,9 +20,13 @@ Distribution = Literal["normal", "uniform", "skewed"]
 Sharing = Literal["batch", "batch_dense", "layer", "instance", "group"]
 Mistake = Literal["variance", "no_eps", "unbiased", "frozen"]
 Framework = Literal["pytorch", "keras", "numpy"]
+NODES: tuple[str, ...] = get_args(Node)
+DISTRIBUTIONS: tuple[str, ...] = get_args(Distribution)
+SHARINGS: tuple[str, ...] = get_args(Sharing)
 MISTAKES: tuple[str, ...] = get_args(Mistake)
 GROUPS = (1, 2, 3, 6)
 STREAM_STEPS = 120
+LARGEST_LOG_SCALE = 6.0
 
 
 class Example(NamedTuple):
@@ -103,9 +107,7 @@ def upstream_of(name: str, batch: Table) -> Table:
 
 
 def _row(name: str, value: Any) -> tuple[float, ...]:
-    if not isinstance(value, list | tuple) or not value:
-        raise ConfigError(name, f"{name} must be one number a channel")
-    return tuple(real(f"{name} of channel {i}", item, -LARGEST, LARGEST, "") for i, item in enumerate(value, 1))
+    return check_row(name, value, 2 * LARGEST)  # room for the root of the largest variance plus the largest eps
 
 
 def _chosen(name: str, value: Any) -> tuple[str, ...]:
@@ -154,7 +156,7 @@ class Anatomy:
     draw: int = whole_field(0, 0, 9999, "seed of the stream")
     norm: Sharing = choice_field("batch", get_args(Sharing), "which normalization's sharing is shown")
     groups: int = checked_field(2, _groups, "groups of channels of group normalization", choices=GROUPS)
-    log_scale: float = real_field(0.0, -6, 6, "the weights' scale a as a power of ten")
+    log_scale: float = real_field(0.0, -LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, "the weights' scale a as a power of ten")
     mistakes: tuple[str, ...] = checked_field((), _chosen, "the wrong versions that are switched on")
     framework: Framework = choice_field("pytorch", get_args(Framework), "the library of the code")
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from bnviz.experiment.fields import ConfigError
+from bnviz.experiment.fields import ConfigError, real
 
 MIN_ROWS, MAX_ROWS, MAX_COLUMNS = 2, 32, 8
 LARGEST = 1e6
+LONGEST = 100_000  # characters that are looked at; the largest table has some 6,000
 CALLED = {"batch": "the batch", "upstream": "the upstream gradient"}
 Table = tuple[tuple[float, ...], ...]
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
@@ -74,6 +75,21 @@ def _cell(name: str, row: int, column: int, value: Any) -> float:
     return found + 0.0  # no -0
 
 
+def check_row(name: str, values: Any, limit: float) -> tuple[float, ...]:
+    """Return numbers (or texts that are numbers), one a channel, each at most `limit` in size; raises `TableError`."""
+    if not isinstance(values, list | tuple) or not values:
+        raise TableError(name, f"{name} must be one number a channel")
+    return tuple(_of_channel(name, column, value, limit) for column, value in enumerate(values))
+
+
+def _of_channel(name: str, column: int, value: Any, limit: float) -> float:
+    called = f"{name} of channel {column + 1}"
+    try:
+        return real(called, number(called, value), -limit, limit, "")
+    except ConfigError as error:
+        raise TableError(name, str(error), None, column) from None
+
+
 def parse_table(name: str, text: Any) -> Table:
     """Return a pasted text as a table: a row a line, between numbers a tab, semicolon, comma or blanks.
 
@@ -82,7 +98,13 @@ def parse_table(name: str, text: Any) -> Table:
     if not isinstance(text, str):
         raise TableError(name, "what is pasted must be text")
     called = CALLED.get(name, name)
-    lines = [line for line in re.sub(r"\]\s*,", "\n", text).splitlines() if line.strip(" \t[](),;")]
+    if len(text) > LONGEST:
+        raise TableError(
+            name,
+            f"what was pasted into {called} has {text.count(chr(10)) + 1:,} rows and {len(text):,} characters; "
+            f"at most {MAX_ROWS} rows fit",
+        )
+    lines = [line for line in re.sub(r"[\])]\s*,?\s*[\[(]", "\n", text).splitlines() if line.strip(" \t[](),;")]
     if not lines:
         raise TableError(name, f"there are no numbers in what was pasted into {called}")
     if len(lines) > MAX_ROWS:
@@ -91,9 +113,9 @@ def parse_table(name: str, text: Any) -> Table:
 
 
 def _split(line: str) -> Sequence[str]:
-    bare = re.sub(r"[\[\]()]", "", line)[:4000]
+    bare = re.sub(r"[\[\]()]", " ", line)
     if "\t" in bare:
-        return [cell.strip() for cell in bare.strip("\r\n ").split("\t")]
+        return [cell.strip() for cell in bare.strip(" ").split("\t")]
     bare = bare.strip()
     for mark in (";", ","):
         if mark in bare:

@@ -50,7 +50,7 @@ def decode_anatomy(query: Mapping[str, str | Sequence[str]]) -> Anatomy:
     changes: dict[str, Any] = {name: _value(name, single[name]) for name in PLAIN if name in single}
     for name in ("gamma", "beta"):
         if name in single:
-            changes[name] = tuple(number(name, part) for part in single[name].split(","))
+            changes[name] = tuple(single[name].split(","))
     if "upstream" in single:
         text = single["upstream"]
         named = text in UPSTREAMS

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
+PAGE, CAME_BACK = "page", "came_back"
 ECHO = 5.0  # seconds in which a browser may still send the address before the newest
 
 
@@ -32,13 +33,20 @@ class Address:
         """Return the query that somebody put into the address; None where it is our own.
 
         A browser still sends the address before the newest while that is on its way, and none at all where the reader
-        comes back from another page of the app.
+        comes back from another page of the app (`switch_page`).
         """
         query = {key: st.query_params.get_all(key) for key in st.query_params}
         last = {key: values[-1] for key, values in query.items()}
         now = time.monotonic()
         own = last == self.written or any(now - left < ECHO and last == old for left, old in self.echoes)
-        return None if own or (self.written and not query) else query
+        came_back = not query and self.written and st.session_state.get(CAME_BACK, False)
+        return None if own or came_back else query
+
+
+def switch_page(name: str) -> None:
+    """Note which page is shown now: one that is come back to by its link goes on where it was."""
+    st.session_state[CAME_BACK] = st.session_state.get(PAGE, name) != name
+    st.session_state[PAGE] = name
 
 
 def plain(text: str) -> str:

@@ -6,14 +6,16 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.experiment.anatomy import EXAMPLES, FIELDS, UPSTREAMS
+from bnviz.experiment.anatomy import EXAMPLES, FIELDS, STREAM_STEPS, UPSTREAMS
+from bnviz.experiment.tables import MAX_COLUMNS, MAX_ROWS, MIN_ROWS
 from bnviz.live.routes import assets_path
 from bnviz.sharing.anatomy_link import encode_anatomy
 from bnviz.ui.anatomy_result import as_json, result
 from bnviz.ui.anatomy_state import AnatomyState, anatomy_state
-from bnviz.ui.stage import stub
+from bnviz.ui.component import stub
 
 OFFERED = {
+    "limits": {"rows": [MIN_ROWS, MAX_ROWS], "columns": [1, MAX_COLUMNS], "steps": STREAM_STEPS},
     "examples": [{"name": name, "title": e.title, "sentence": e.sentence} for name, e in EXAMPLES.items()],
     "upstreams": [{"name": name, "title": title} for name, (title, _) in UPSTREAMS.items()],
     "fields": {
@@ -39,7 +41,8 @@ def show() -> None:
         **OFFERED,
     }
     _mount(key="anatomy", data=data, on_edit_change=lambda: _follow(state))
-    state.address.write(encode_anatomy(anatomy))
+    if state.settled:
+        state.address.write(encode_anatomy(anatomy))
 
 
 def _follow(state: AnatomyState) -> None:

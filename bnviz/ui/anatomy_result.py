@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from bnviz.experiment.anatomy import Anatomy
+from bnviz.experiment.anatomy import NODES, Anatomy
 from bnviz.sharing.layer_code import layer_code
 from bnviz.training.anatomy import axes, mistakes, modes, scale, steps
 
@@ -58,7 +58,7 @@ def _backward(anatomy: Anatomy) -> dict[str, Any]:
             "gradient": back.node(name),
             "kind": "row" if done.node(name).ndim == 1 else "table",
         }
-        for name in steps.NODES
+        for name in NODES
     }
     return {
         "nodes": nodes,

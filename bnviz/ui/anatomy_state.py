@@ -10,11 +10,17 @@ from typing import Any, cast
 import streamlit as st
 
 from bnviz.experiment.anatomy import FIELDS, UPSTREAMS, Anatomy, upstream_of
-from bnviz.experiment.fields import ConfigError, one_of, real
-from bnviz.experiment.tables import LARGEST, TableError, check_table, number, parse_table
+from bnviz.experiment.fields import ConfigError, one_of
+from bnviz.experiment.tables import TableError, check_table, number, parse_table
 from bnviz.sharing.anatomy_link import decode_anatomy
 from bnviz.training.anatomy.steps import undoing
 from bnviz.ui.address import Address
+
+LABELS = {
+    "gamma": "γ", "beta": "β", "eps": "ε", "log_scale": "log₁₀ a", "batch_size": "Batch size B", "mean": "True mean",
+    "std": "True deviation", "shift_step": "Shift at step", "shifted_mean": "New mean",
+    "shifted_std": "New deviation", "sample": "The sample x", "upstream": "The gradient dL/dy",
+}  # fmt: skip
 
 
 @dataclass
@@ -24,6 +30,7 @@ class AnatomyState:
     anatomy: Anatomy = field(default_factory=Anatomy)
     problems: list[dict[str, Any]] = field(default_factory=list)
     serial: int = 0
+    settled: bool = True  # nobody is dragging or typing, so that the address may be written
     address: Address = field(default_factory=Address)
 
     def follow(self, edit: Any) -> None:
@@ -38,6 +45,7 @@ class AnatomyState:
             self.problems = [{"field": "link", "message": "the page sent something that can't be read: reload it"}]
             return
         last, self.serial, self.problems = self.serial, serial, []
+        self.settled = edit.get("settled") is not False
         before = asdict(self.anatomy)
         for name in FIELDS:
             if name in draft and not _same(draft[name], before[name]):
@@ -51,10 +59,19 @@ class AnatomyState:
         try:
             self.anatomy = change(self.anatomy)
         except ConfigError as error:
-            place = {"row": error.row, "column": error.column} if isinstance(error, TableError) else {}
-            message = str(error)
-            field_ = name if name in FIELDS else error.field
-            self.problems.append({"field": field_, "message": message[:1].upper() + message[1:], **place})
+            problem: dict[str, Any] = {"field": name if name in FIELDS else error.field, "message": _said(error)}
+            if isinstance(error, TableError) and name in FIELDS:  # a command's places are those of what was pasted
+                problem |= {"row": error.row, "column": error.column}
+            self.problems.append(problem)
+
+
+def _said(error: ConfigError) -> str:
+    """The message with the label that stands on the page in place of the field's name."""
+    text = str(error)
+    for name, label in LABELS.items():
+        if text.startswith(f"{name} "):
+            return label + text.removeprefix(name)
+    return text[:1].upper() + text[1:]
 
 
 def _same(draft: Any, value: Any) -> bool:
@@ -71,22 +88,13 @@ def _change(name: str, value: Any, anatomy: Anatomy) -> Anatomy:
     columns = len(anatomy.batch[0])
     if name in ("gamma", "beta"):
         given = value if isinstance(value, list) else []
-        kept = [_of_channel(name, column, item) for column, item in enumerate(given[:columns])]
-        return anatomy.replace(**{name: (*kept, *getattr(anatomy, name)[len(kept) :])})
+        return anatomy.replace(**{name: (*given[:columns], *getattr(anatomy, name)[len(given) :])})
     if name == "channel" and isinstance(value, int):
         return anatomy.replace(channel=min(max(value, 0), columns - 1))
     default = FIELDS[name].default
     if isinstance(default, int | float) and isinstance(value, str):
         value = number(name, value)
     return anatomy.replace(**{name: value if name != "upstream" else check_table(name, value)})
-
-
-def _of_channel(name: str, column: int, value: Any) -> float:
-    called = f"{name} of channel {column + 1}"
-    try:
-        return real(called, number(called, value), -LARGEST, LARGEST, "")
-    except ConfigError as error:
-        raise TableError(name, str(error), None, column) from None
 
 
 def _example(value: Any, anatomy: Anatomy) -> Anatomy:
@@ -120,12 +128,13 @@ COMMANDS: dict[str, Callable[[Any, Anatomy], Anatomy]] = {
 def anatomy_state() -> AnatomyState:
     """Return this session's state; read from the address at first, and again when somebody changed the address."""
     state = cast("AnatomyState | None", st.session_state.get("anatomy_state"))
+    fallback = "The page stays as it was."
     if state is None:
         state = st.session_state["anatomy_state"] = AnatomyState()
+        fallback = "The page shows its first example instead."
     if (query := state.address.news()) is not None:
         try:
             state.anatomy, state.problems = decode_anatomy(query), []
         except ConfigError as error:
-            message = f"This link can't be read: {error}. The page stays as it was."
-            state.problems = [{"field": "link", "message": message}]
+            state.problems = [{"field": "link", "message": f"This link can't be read: {error}. {fallback}"}]
     return state

@@ -8,22 +8,8 @@ import streamlit as st
 
 from bnviz.live.registry import REGISTRY, FullError
 from bnviz.live.routes import SOCKET, assets_path
+from bnviz.ui.component import stub
 from bnviz.ui.state import LabState
-
-
-def stub(module: str) -> str:
-    """Return a component's script: a few lines that load a module from the app's assets.
-
-    An inline script is sent again with every rerun, so what a component is made of are files with long cache headers.
-    """
-    return f"""
-export default async function (component) {{
-  const base = new URL(".", document.baseURI);
-  const module = await import(new URL(component.data.assets + "{module}", base).href);
-  return module.mount(component);
-}}
-"""
-
 
 _mount = st.components.v2.component("bnviz_stage", html="<div></div>", js=stub("stage.js"), isolate_styles=False)
 

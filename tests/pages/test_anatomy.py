@@ -16,6 +16,7 @@ import bnviz
 from bnviz.experiment.anatomy import EXAMPLES, FIELDS, MISTAKES, Anatomy
 from bnviz.live.routes import assets_path
 from bnviz.sharing.anatomy_link import encode_anatomy
+from bnviz.training.anatomy import axes, mistakes, modes, scale
 from bnviz.ui.anatomy_result import SECTIONS, as_json, result
 from tests.ui.lab import mounted
 
@@ -142,3 +143,96 @@ def test_the_address_is_what_the_link_says():
     page, data = open_anatomy(**encode_anatomy(anatomy))
     assert data["state"] == as_json(anatomy)
     assert page.query_params == encode_anatomy(anatomy)
+
+
+# --- every section hands on what the library computes from all that the reader has turned ---------------------------
+
+TURNED = Anatomy(
+    gamma=(2.0, -1.0, 0.5), beta=(1.0, 0.5, -2.0), eps=0.1, channel=1, log_scale=0.7,
+    upstream=tuple((float(i), -0.5 * i, 2.0 - i * i) for i in range(6)),
+    distribution="skewed", mean=-3.0, std=0.5, batch_size=5, momentum=0.3, shift_step=40, shifted_mean=2.0,
+    shifted_std=4.0, step=3, sample=7.0, draw=11, norm="group", groups=3,
+)  # fmt: skip
+X, GAMMA, BETA = np.array(TURNED.batch), np.array(TURNED.gamma), np.array(TURNED.beta)
+STEPS = bnviz.batch_norm_steps(X, GAMMA, BETA, TURNED.eps)
+BACK = STEPS.backward(TURNED.upstream)
+
+
+def shown(section: str) -> dict[str, Any]:
+    """The numbers of a section, as they are sent to the browser."""
+    found: dict[str, Any] = as_json(result(TURNED.replace(section=section)))
+    return found
+
+
+def test_what_all_sections_share_is_the_batchs():
+    shared = shown("axes")["shared"]
+    assert (shared["rows"], shared["columns"], shared["example"], shared["upstream"]) == (6, 3, "plain", None)
+    assert shared["normalized_bound"] == pytest.approx(np.sqrt(5))
+    np.testing.assert_allclose(shared["mean"], X.mean(0))
+    np.testing.assert_allclose(shared["variance"], X.var(0))
+
+
+def test_the_forward_section_is_numpys():
+    forward = shown("forward")["forward"]
+    y = GAMMA * (X - X.mean(0)) / np.sqrt(X.var(0) + 0.1) + BETA
+    np.testing.assert_allclose(forward["output"], y)
+    np.testing.assert_allclose(forward["output_mean"], y.mean(0))
+    np.testing.assert_allclose(forward["output_variance"], y.var(0))
+    np.testing.assert_allclose(forward["shrink"], X.var(0) / (X.var(0) + 0.1))
+    np.testing.assert_allclose(forward["undo"]["gamma"], np.sqrt(X.var(0) + 0.1))
+    np.testing.assert_allclose(forward["undo"]["beta"], X.mean(0))
+    assert forward["input_distance"] == pytest.approx(np.abs(y - X).max())
+    undone = TURNED.replace(gamma=tuple(forward["undo"]["gamma"]), beta=tuple(forward["undo"]["beta"]))
+    assert as_json(result(undone))["forward"]["is_undone"] is True
+    assert forward["is_undone"] is False
+
+
+def test_the_backward_section_has_each_nodes_value_and_gradient():
+    backward = shown("backward")["backward"]
+    for name, node in backward["nodes"].items():
+        np.testing.assert_array_equal(node["value"], STEPS.node(name))
+        np.testing.assert_array_equal(node["gradient"], BACK.node(name))
+        assert node["kind"] == ("row" if STEPS.node(name).ndim == 1 else "table")
+    for name in ("direct", "through_mean", "through_variance", "dx", "dgamma", "dbeta", "sum_dx", "dot", "dot_exact"):
+        np.testing.assert_array_equal(backward[name], getattr(BACK, name))
+    assert backward["autograd"]["relative"] < 1e-12
+
+
+def test_the_modes_section_is_the_stream_that_was_asked_for():
+    names = (
+        "distribution",
+        "mean",
+        "std",
+        "batch_size",
+        "momentum",
+        "shift_step",
+        "shifted_mean",
+        "shifted_std",
+        "draw",
+    )
+    stream = modes.Stream(**{name: getattr(TURNED, name) for name in names})
+    assert shown("modes")["modes"] == as_json(modes.run_modes(stream, 7.0, 3))
+
+
+def test_the_axes_section_is_the_norm_that_was_asked_for():
+    assert shown("axes")["axes"] == as_json(axes.share_axes("group", 3))
+
+
+def test_the_scale_section_is_the_layer_that_was_asked_for():
+    assert shown("scale")["scale"] == as_json(scale.scale_study(X, TURNED.upstream, 0.1, 0.7, 1))
+
+
+def test_the_mistakes_section_is_each_mistake_on_this_layer():
+    found = shown("mistakes")["mistakes"]
+    right = mistakes.right(X, GAMMA, BETA, 0.1)
+    assert (found["right"], found["right_eval"]) == tuple(map(as_json, right))
+    for name, wrong in mistakes.MISTAKES.items():
+        assert found["versions"][name] == as_json(wrong(X, GAMMA, BETA, 0.1))
+
+
+def test_the_code_section_prints_what_the_other_sections_show():
+    numbers = shown("code")["code"]["numbers"]
+    for name, value in (("y", STEPS.output), ("dx", BACK.dx), ("dgamma", BACK.dgamma), ("dbeta", BACK.dbeta)):
+        np.testing.assert_array_equal(numbers[name], value)
+    np.testing.assert_allclose(numbers["running_mean"], 0.1 * X.mean(0))
+    np.testing.assert_allclose(numbers["running_var"], 0.9 + 0.1 * X.var(0, ddof=1))

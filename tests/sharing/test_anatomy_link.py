@@ -86,7 +86,7 @@ WRONG = {
     "a ragged batch": ({"batch": "1,2;3"}, "row 2 of the batch has 1 numbers where row 1 has 2"),
     "words in the batch": ({"batch": "a;b"}, "row 1, column 1 of the batch must be a number"),
     "a gamma too many": ({"gamma": "1,2,3,4"}, "gamma must be 3 numbers"),
-    "a gamma of words": ({"gamma": "1,x,3"}, "gamma must be a number"),
+    "a gamma of words": ({"gamma": "1,x,3"}, "gamma of channel 2 must be a number"),
     "an upstream of another shape": ({"upstream": "1;2"}, "upstream must have the batch's shape"),
     "half a step": ({"step": "1.5"}, "step must be a whole number"),
     "an endless eps": ({"eps": "inf"}, "eps must be a number"),

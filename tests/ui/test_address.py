@@ -27,6 +27,7 @@ class Query(dict):
 def query(monkeypatch) -> Query:
     params = Query()
     monkeypatch.setattr(address.st, "query_params", params)
+    monkeypatch.setattr(address.st, "session_state", {})
     return params
 
 
@@ -53,11 +54,26 @@ def test_the_address_before_the_newest_is_an_echo_for_a_while(query, monkeypatch
 
 def test_coming_back_from_another_page_without_an_address_changes_nothing(query):
     ours = Address()
+    address.switch_page("anatomy")
     ours.write({"eps": "1"})
+    address.switch_page("lab")
+    address.switch_page("anatomy")
     query.clear()
     assert ours.news() is None
     ours.write({"eps": "1"})
     assert query == {"eps": "1"}, "and the address is written again"
+
+
+def test_going_back_to_the_bare_address_is_news(query, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(address.time, "monotonic", lambda: now[0])
+    ours = Address()
+    for _ in range(2):
+        address.switch_page("anatomy")
+    ours.write({"eps": "1"})
+    query.clear()
+    now[0] = address.ECHO + 1
+    assert ours.news() == {}
 
 
 def test_a_repeated_key_is_news_as_it_came(query):

@@ -62,7 +62,7 @@ def test_a_gamma_that_is_no_number_is_told_by_its_channel(state):
     edit(state, gamma=[1, "x", 2])
     (problem,) = state.problems
     assert (problem["field"], problem["column"]) == ("gamma", 1)
-    assert problem["message"].startswith("Gamma of channel 2 must be a number")
+    assert problem["message"].startswith("γ of channel 2 must be a number")
     assert state.anatomy == PLAIN
 
 
@@ -110,7 +110,7 @@ def test_undo_sets_what_returns_the_input(state):
         ("batch", "hello world\nagain me", "Row 1, column 1 of the batch must be a number"),
         ("batch", "1 nan\n2 3", "Row 1, column 2 of the batch must be a number"),
         ("batch", "1 2\n3", "Row 2 of the batch has 1 numbers where row 1 has 2"),
-        ("upstream", "1 2\n3 4", "Upstream must have the batch's shape, 6 rows of 3; got 2 of 2"),
+        ("upstream", "1 2\n3 4", "The gradient dL/dy must have the batch's shape, 6 rows of 3; got 2 of 2"),
         ("gamma", "1", "Field must be one of batch, upstream"),
     ],
 )
@@ -119,6 +119,30 @@ def test_pasted_nonsense_is_said_and_keeps_the_last_good_table(state, field, tex
     (problem,) = state.problems
     assert said in problem["message"]
     assert state.anatomy == PLAIN
+
+
+def test_a_refused_paste_names_no_cell_of_the_standing_table(state):
+    edit(state, paste={"value": {"field": "batch", "text": "1 2\nnan 3"}, "serial": 1})
+    assert "row" not in state.problems[0]
+
+
+def test_the_largest_batch_can_be_undone(state):
+    edit(state, batch=[[1e6], [-1e6]], eps=10)
+    edit(state, undo={"value": True, "serial": 2})
+    assert state.problems == []
+    assert state.anatomy.gamma[0] == pytest.approx(1e6)
+
+
+def test_the_address_waits_while_somebody_drags(state):
+    state.follow({"serial": 1, "draft": {"eps": 0.5}, "settled": False})
+    assert not state.settled
+    state.follow({"serial": 2, "draft": {"eps": 0.6}})
+    assert state.settled
+
+
+def test_a_problem_is_said_with_the_label_that_stands_on_the_page(state):
+    edit(state, log_scale="9")
+    assert state.problems[0]["message"].startswith("log₁₀ a must be from -6 to 6")
 
 
 SENT = [

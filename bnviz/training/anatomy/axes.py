@@ -24,7 +24,6 @@ _LAYERS: dict[str, tuple[tuple[int, ...], Callable[[int], nn.Module]]] = {
     "instance": ((2, 3, 4), lambda _: nn.InstanceNorm2d(CHANNELS, EPS)),
     "group": ((2, 3, 4), lambda groups: nn.GroupNorm(groups, CHANNELS, EPS)),
 }
-NORMS = tuple(_LAYERS)
 _NAMES = {
     "batch": f"nn.BatchNorm2d({CHANNELS})",
     "batch_dense": f"nn.BatchNorm1d({CHANNELS})",
@@ -63,7 +62,7 @@ class Axes:
 def share_axes(norm: str, groups: int = 2) -> Axes:
     """Normalise a fixed batch over the axes of `norm`; `groups` counts for "group" alone and must divide 6."""
     if norm not in _LAYERS:
-        raise ValueError(f"share_axes: norm must be one of {', '.join(NORMS)}; got {norm!r}")
+        raise ValueError(f"share_axes: norm must be one of {', '.join(_LAYERS)}; got {norm!r}")
     if norm == "group" and (groups < 1 or CHANNELS % groups):
         raise ValueError(f"share_axes: groups must divide the {CHANNELS} channels into equal parts; got {groups}")
     values = example(norm)

@@ -42,9 +42,9 @@ def as_row(caller: str, name: str, value: Any, x: Tensor) -> Tensor:
     return row
 
 
-def as_eps(caller: str, eps: float) -> float:
+def as_eps(caller: str, eps: Any) -> float:
     """Return eps where it is a finite number above 0."""
-    if not (math.isfinite(eps) and eps > 0):
+    if not (isinstance(eps, int | float) and math.isfinite(eps) and eps > 0):
         raise ValueError(f"{caller}: eps must be above 0: a constant channel would be divided by 0; got {eps!r}")
     return float(eps)
 
@@ -59,6 +59,8 @@ def _as_tensor(caller: str, name: str, value: Any) -> Tensor:
             raise ValueError(f"{caller}: {name} must be a table of numbers, all rows equally long") from None
     if x.dtype in (torch.float32, torch.float64):
         return x
-    if x.is_floating_point() or x.is_complex():
+    if x.is_complex():
+        raise ValueError(f"{caller}: {name} must be real numbers; got {x.dtype}")
+    if x.is_floating_point():
         raise ValueError(f"{caller}: {name} must be float32 or float64: {x.dtype} can't hold a variance beside eps")
     return x.double()

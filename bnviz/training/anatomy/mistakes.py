@@ -19,7 +19,8 @@ NOTICED = 0.02  # a difference of 2 % or more is called one
 class Mistake:
     """One mistake on one batch: its output [B, C], one telling number with its unit, and a reading of the case.
 
-    `per_channel` and `per_channel_right` [C] set one quantity, named by `per_channel_name`, against its right value.
+    `noticed` is False where the mistake makes no difference to speak of on this batch. `per_channel` and
+    `per_channel_right` [C] set one quantity, named by `per_channel_name`, against its right value.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Mistake:
     number: float
     unit: str
     reading: str
+    noticed: bool
     per_channel: Tensor
     per_channel_right: Tensor
     per_channel_name: str
@@ -53,9 +55,10 @@ def divided_by_variance(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 
     ours, theirs = deviation(wrong), deviation(steps.normalized)
     factor = 1 / steps.std[steps.variance > 0]
     worst = float(factor[factor.log().abs().argmax()]) if len(factor) else 1.0
+    noticed = abs(worst - 1) >= NOTICED
     if not len(factor):
         reading = "Here nobody notices: every channel is constant, and 0 divided by anything is 0."
-    elif abs(worst - 1) < NOTICED:
+    elif not noticed:
         reading = (
             f"Here nobody notices: where a channel varies, sqrt(variance + eps) is within {100 * NOTICED:g} % of 1."
         )
@@ -67,7 +70,7 @@ def divided_by_variance(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 
         code_wrong="xhat = (x - mean) / (variance + eps)",
         code_right="xhat = (x - mean) / sqrt(variance + eps)",
         output=steps.gamma * wrong + steps.beta, number=worst, unit="times the right size in the worst channel",
-        reading=reading, per_channel=ours, per_channel_right=theirs,
+        reading=reading, noticed=noticed, per_channel=ours, per_channel_right=theirs,
         per_channel_name="deviation of the normalized values",
     )  # fmt: skip
 
@@ -92,7 +95,8 @@ def without_eps(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e-5) ->
         title="Forget eps",
         code_wrong="xhat = (x - mean) / sqrt(variance)",
         code_right="xhat = (x - mean) / sqrt(variance + eps)",
-        output=output, number=number, unit=unit, reading=reading, per_channel=deviation(wrong),
+        output=output, number=number, unit=unit, reading=reading, noticed=bool(broken) or blown - 1 >= NOTICED,
+        per_channel=deviation(wrong),
         per_channel_right=deviation(steps.normalized), per_channel_name="deviation of the normalized values",
     )  # fmt: skip
 
@@ -117,10 +121,12 @@ def unbiased_variance(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
     ours, theirs = deviation(wrong), deviation(steps.normalized)
     missing = torch.sqrt((steps.variance * B / (B - 1) + steps.eps) / (steps.variance + steps.eps))
     percent = 100 * (1 - 1 / float(missing.max()))
-    if not (steps.variance > 0).any():
+    varies = bool((steps.variance > 0).any())
+    noticed = varies and percent >= 100 * NOTICED
+    if not varies:
         reading = "Here nobody notices: every channel is constant, and its output is beta."
     else:
-        opening = "" if percent >= 100 * NOTICED else "Here nobody notices: "
+        opening = "" if noticed else "Here nobody notices: "
         word = "with" if opening else "With"
         reading = f"{opening}{word} {B} samples the normalized values are up to {said(percent)} % too small."
     return Mistake(
@@ -128,7 +134,8 @@ def unbiased_variance(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
         code_wrong="xhat = (x - x.mean(0)) / sqrt(x.var(0) + eps)  # torch divides by B - 1",
         code_right="xhat = (x - x.mean(0)) / sqrt(x.var(0, correction=0) + eps)",
         output=steps.gamma * wrong + steps.beta, number=percent, unit="% too small", reading=reading,
-        per_channel=ours, per_channel_right=theirs, per_channel_name="deviation of the normalized values",
+        noticed=noticed, per_channel=ours, per_channel_right=theirs,
+        per_channel_name="deviation of the normalized values",
     )  # fmt: skip
 
 
@@ -140,7 +147,8 @@ def frozen_statistics(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
     distance = (output - steps.output).abs().amax(0)
     worst = int(distance.argmax())
     mean, spread, target = (float(v[worst]) for v in (output.mean(0), deviation(output), deviation(steps.output)))
-    if not (distance > NOTICED * steps.gamma.abs()).any():
+    noticed = bool((distance > NOTICED * steps.gamma.abs()).any())
+    if not noticed:
         reading = (
             f"Here nobody notices: eval mode gives what train mode gives, to within {said(float(distance[worst]))}."
         )
@@ -154,7 +162,7 @@ def frozen_statistics(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e
         code_wrong="running_mean, running_var = 0, 1  # and never again",
         code_right="running_mean = (1 - m) * running_mean + m * mean  # and so for running_var",
         output=output, number=float(distance[worst]), unit="largest distance of eval mode to train mode",
-        reading=reading, per_channel=output.mean(0), per_channel_right=steps.beta,
+        reading=reading, noticed=noticed, per_channel=output.mean(0), per_channel_right=steps.beta,
         per_channel_name="mean of the output in eval mode",
     )  # fmt: skip
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from bnviz.experiment.anatomy import DISTRIBUTIONS, STREAM_STEPS
 from bnviz.training.normalization import BatchNorm, NormSettings
 from bnviz.training.randomness import generator
 
-Distribution = Literal["normal", "uniform", "skewed"]
 Series = npt.NDArray[np.float64]
-
-DISTRIBUTIONS: tuple[str, ...] = get_args(Distribution)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +34,7 @@ class Stream:
     shifted_mean: float
     shifted_std: float
     draw: int
-    steps: int = 120
+    steps: int = STREAM_STEPS
 
     def __post_init__(self) -> None:
         if self.distribution not in DISTRIBUTIONS:

@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bnviz.experiment.anatomy import LARGEST_LOG_SCALE
 from bnviz.training.anatomy.inputs import as_batch, as_eps
 from bnviz.training.normalization import BatchNorm, NormSettings
 from bnviz.training.randomness import generator
 from bnviz.training.switching import calibrate
 
-LOG_LIMIT, POINTS = 6.0, 73
+POINTS = 73
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +65,13 @@ def scale_study(x: Any, upstream: Any, eps: float = 1e-5, log_scale: float = 0.0
     upstream, eps = as_batch("scale_study", "upstream", upstream, like=x), as_eps("scale_study", eps)
     if len(x) < 2:
         raise ValueError("scale_study: x needs at least 2 samples: one sample has no batch variance")
-    if not -LOG_LIMIT <= log_scale <= LOG_LIMIT:
-        raise ValueError(f"scale_study: log_scale must be from {-LOG_LIMIT:g} to {LOG_LIMIT:g}; got {log_scale}")
+    if not -LARGEST_LOG_SCALE <= log_scale <= LARGEST_LOG_SCALE:
+        raise ValueError(
+            f"scale_study: log_scale must be from {-LARGEST_LOG_SCALE:g} to {LARGEST_LOG_SCALE:g}; got {log_scale}"
+        )
     if not 0 <= channel < x.shape[1]:
         raise ValueError(f"scale_study: channel must be from 0 to {x.shape[1] - 1}; got {channel}")
-    grid = torch.linspace(-LOG_LIMIT, LOG_LIMIT, POINTS, dtype=torch.float64)
+    grid = torch.linspace(-LARGEST_LOG_SCALE, LARGEST_LOG_SCALE, POINTS, dtype=torch.float64)
     logs = torch.cat([grid, torch.tensor([log_scale, 0.0], dtype=torch.float64)])  # last but one: a; last: 1
     weight = first_weights(x.shape[1])
     a = 10.0**logs

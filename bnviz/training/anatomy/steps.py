@@ -9,10 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bnviz.experiment.anatomy import NODES
 from bnviz.training.anatomy.inputs import as_batch, as_eps, as_row
 from bnviz.training.normalization import BatchNorm, NormSettings
-
-NODES = ("x", "mean", "centered", "variance", "std", "normalized", "gamma", "scaled", "beta", "output")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -131,6 +130,8 @@ def batch_norm_steps(x: Any, gamma: Any = 1.0, beta: Any = 0.0, eps: float = 1e-
         raise ValueError(f"{caller}: x needs at least 2 samples: one sample has no batch variance")
     gamma, beta, eps = as_row(caller, "gamma", gamma, x), as_row(caller, "beta", beta, x), as_eps(caller, eps)
     mean, variance = moments(x, (0,))
+    if not variance.isfinite().all():
+        raise ValueError(f"{caller}: x is too large for {x.dtype}: its squares are not finite any more")
     centered, std = x - mean, torch.sqrt(variance + eps)
     normalized = centered / std
     scaled = gamma * normalized

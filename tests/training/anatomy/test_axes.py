@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from bnviz.training.anatomy.axes import NORMS, example, share_axes
+from bnviz.experiment.anatomy import SHARINGS
+from bnviz.training.anatomy.axes import example, share_axes
 
 LAYERS = {
     ("batch", 2): nn.BatchNorm2d(6),
@@ -92,7 +93,7 @@ def test_group_normalization_at_its_ends_is_layer_and_instance_normalization(gro
     assert "Norm's grouping" not in share_axes("group", 2).sentence
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", SHARINGS)
 def test_the_example_has_one_decimal_is_always_the_same_and_differs_by_channel_and_sample(norm):
     x = example(norm)
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from bnviz.training.anatomy.modes import DISTRIBUTIONS, Stream, half_life, run_modes
+from bnviz.experiment.anatomy import DISTRIBUTIONS
+from bnviz.training.anatomy.modes import Stream, half_life, run_modes
 
 STREAM = Stream(
     distribution="normal", mean=2.0, std=1.5, batch_size=16, momentum=0.1, shift_step=60, shifted_mean=5.0,

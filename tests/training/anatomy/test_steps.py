@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import bnviz
+from bnviz.experiment.anatomy import NODES
 from bnviz.training.anatomy.steps import (
-    NODES,
     autograd_difference,
     batch_norm_steps,
     layer_difference,
@@ -308,6 +308,9 @@ def test_what_was_given_may_change_later_and_may_need_gradients():
         pytest.param({"x": torch.zeros(2, 2), "beta": math.inf}, "beta must be finite", id="beta"),
         pytest.param({"x": torch.zeros(2, 2), "eps": 0.0}, "a constant channel would be divided by 0", id="eps 0"),
         pytest.param({"x": torch.zeros(2, 2), "eps": math.nan}, "eps must be above 0", id="eps nan"),
+        pytest.param({"x": torch.zeros(2, 2), "eps": "a"}, "eps must be above 0", id="eps text"),
+        pytest.param({"x": torch.tensor([[1e20], [-1e20]])}, "x is too large for torch.float32", id="overflow"),
+        pytest.param({"x": torch.zeros(2, 2, dtype=torch.complex64)}, "x must be real numbers", id="complex"),
     ],
 )
 def test_errors_teach(arguments, lesson):
