@@ -1,0 +1,247 @@
+"""A with block around a training loop, in which every tenth step of a model is summarised and handed to a sink."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+import warnings
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self
+from weakref import WeakSet, ref
+
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
+from torch.optim import Optimizer
+
+from bnviz.recorder import layers, summary
+from bnviz.recorder.hooks import Hooks
+from bnviz.recorder.optimizers import STEPS
+from bnviz.recorder.scalars import Scalars
+from bnviz.recorder.sink import Sink
+from bnviz.recorder.weights import Update
+
+TAKEOVER = 20  # steps of another optimizer alone, after which it is the one that counts
+_WATCHED: WeakSet[nn.Module] = WeakSet()
+_P = ParamSpec("_P")
+
+
+def _harmless(
+    method: Callable[Concatenate[Recording, _P], None],
+) -> Callable[Concatenate[Recording, _P], None]:
+    """Whatever goes wrong in the method ends the recording with one warning, and training goes on."""
+
+    @functools.wraps(method)
+    def safe(self: Recording, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - somebody's training is worth more than its recording
+            self._give_up(error)
+
+    return safe
+
+
+class Recording:
+    """Watches a model inside its with block; `steps` counts the optimizer's steps, skipped ones too.
+
+    `sink` makes what takes the records, when the block is entered. `every` is how many steps lie between two records;
+    it doubles whenever half of the sink's remaining room is used, so that a recording never outgrows it. With several
+    optimizers the first one that moves a weight of the model counts; `optimizer` names another, best the last one of a
+    loop's turn.
+    """
+
+    def __init__(
+        self, model: nn.Module, sink: Callable[[], Sink], *, every: int = 10, optimizer: Optimizer | None = None
+    ) -> None:
+        if type(every) is not int or every < 1:
+            raise ValueError(
+                f"every must be a whole number from 1: the steps from one record to the next; got {every!r}"
+            )
+        self.every, self.steps = every, 0
+        self._model: nn.Module | None = model
+        self._make_sink, self._left = sink, 1.0
+        self._optimizer = None if optimizer is None else ref(optimizer)
+        self._chosen, self._rival_steps = optimizer is not None, 0
+        self._hooks: Hooks | None = None
+        self._silent: tuple[str, ...] = ()
+        self._pending: dict[str, Any] | None = None
+        self._scalars = Scalars()
+        self._scale, self._has_closure, self._said_nothing = 1.0, False, False
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Names of the layers that have not fired at any captured step."""
+        if self._hooks is None:
+            return self._silent
+        fired = self._hooks.fired
+        return tuple(layer.name for index, layer in enumerate(self._hooks.layers) if index not in fired)
+
+    # --- the block -------------------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        if self._model is None:
+            raise RuntimeError("a recording is entered once: call bnviz.record(...) again for another file")
+        root, compiled = layers.unwrap(self._model)
+        if root in _WATCHED:
+            raise RuntimeError("this model is being recorded already: leave that with block before entering another")
+        found, containers = layers.find(root)
+        if not found:
+            raise ValueError("there is no layer to record in this model: neither parameters nor activation modules")
+        if compiled:
+            layers.warn_compiled(stacklevel=3)
+        self._model = None
+        self._start, self._root = time.perf_counter(), root
+        self._parameters = {id(parameter) for parameter in root.parameters()}
+        self._sink = self._make_sink()
+        self._sink.header({"every": self.every, **layers.header(root, found)})
+        self._hooks, self._update = Hooks(root, found, containers), Update(found)
+        _WATCHED.add(root)
+        STEPS.add(self)
+        self._hooks.begin(capture=True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        watching = self._hooks is not None
+        self._let_go()
+        if watching:
+            self._say_goodbye("finished" if kind is None else f"left by {kind.__name__}")
+
+    @_harmless
+    def _say_goodbye(self, reason: str) -> None:
+        if self._pending is not None:
+            self._sink.record(self._pending)
+            self._pending = None
+        self._sink.end({"steps": self.steps, "reason": reason, "silent": list(self._silent)})
+        if self.steps == 0 and reason == "finished":
+            self._warn("bnviz saw no step of an optimizer that holds a parameter of this model: nothing is recorded")
+
+    def _let_go(self) -> None:
+        """Take everything off the model and torch, and forget the model."""
+        if self._hooks is None:
+            return
+        STEPS.remove(self)
+        self._silent = self.silent
+        self._hooks.switch.on = False
+        self._hooks.detach()
+        _WATCHED.discard(self._root)
+        self._hooks = None
+        self._optimizer = None
+        del self._root, self._update, self._parameters
+
+    def _give_up(self, error: Exception) -> None:
+        self._let_go()
+        with contextlib.suppress(Exception):  # the file is closed in any case
+            self._sink.end({"steps": self.steps, "reason": f"stopped by {type(error).__name__}: {error}"})
+        self._warn(f"bnviz stopped recording; training goes on. {type(error).__name__}: {error}")
+
+    @staticmethod
+    def _warn(text: str) -> None:
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
+
+    # --- what the loop says ----------------------------------------------------------------------
+
+    def step(self, loss: float | Tensor | None = None, **scalars: float | Tensor) -> None:
+        """Add the loss and other numbers to this step's record; before or after the optimizer's step, as you like.
+
+        Costs nothing at steps that are not captured. Raises `TypeError` for what is no number.
+        """
+        given = scalars if loss is None else {"loss": loss, **scalars}
+        made = None if self._pending is None else self._pending["scalars"]
+        self._scalars.take(given, self.steps, self._captures(), made)
+
+    # --- what optimizers say ---------------------------------------------------------------------
+
+    def _is_mine(self, optimizer: Optimizer) -> bool:
+        current = None if self._optimizer is None else self._optimizer()
+        if optimizer is current:
+            self._rival_steps = 0
+            return True
+        if current is not None and (self._chosen or self._rival_steps < TAKEOVER):
+            return False
+        if any(id(p) in self._parameters for group in optimizer.param_groups for p in group["params"]):
+            self._optimizer, self._chosen, self._rival_steps = ref(optimizer), False, 0
+            return True
+        return False
+
+    def _counts(self, optimizer: Optimizer) -> bool:
+        return self._optimizer is not None and self._optimizer() is optimizer
+
+    @_harmless
+    def before_step(self, optimizer: Optimizer, *, has_closure: bool) -> None:
+        if not self._is_mine(optimizer) or not self._captures():
+            return
+        self._has_closure = has_closure
+        self._update.before()
+        if not has_closure:  # read before the optimizer works on them; a closure's are not there yet
+            scale = getattr(optimizer, "grad_scale", None)
+            self._update.take_gradients(1.0 if scale is None else float(scale))
+
+    @_harmless
+    def after_step(self, optimizer: Optimizer) -> None:
+        if not self._counts(optimizer):
+            self._rival_steps += 1
+            return
+        found = getattr(optimizer, "found_inf", None) if self._captures() else None
+        if self._captures() and self._has_closure:
+            self._update.take_gradients()
+        self._finish(optimizer, skipped=found is not None and float(found) > 0)
+
+    @_harmless
+    def before_scaler(self, optimizer: Optimizer, scaler: GradScaler) -> None:
+        if not self._is_mine(optimizer):
+            return
+        self._steps_before_scaler = self.steps
+        if self._captures() and scaler.is_enabled():
+            self._scale = scaler.get_scale()
+
+    @_harmless
+    def after_scaler(self, optimizer: Optimizer) -> None:
+        if not self._counts(optimizer) or self.steps != self._steps_before_scaler:
+            return
+        if self._captures():
+            self._update.before()
+            self._update.take_gradients()
+        self._finish(optimizer, skipped=True)
+
+    # --- a step's end ----------------------------------------------------------------------------
+
+    def _captures(self) -> bool:
+        return self._hooks is not None and self._hooks.switch.on
+
+    def _finish(self, optimizer: Optimizer, *, skipped: bool) -> None:
+        hooks = self._hooks
+        if hooks is None:
+            return
+        if self._pending is not None:
+            self._sink.record(self._pending)
+            self._pending = None
+        scalars = self._scalars.pop()
+        if hooks.switch.on:
+            self._pending = self._record(hooks, optimizer, skipped) | {"scalars": scalars}
+        self.steps += 1
+        self._scale = 1.0
+        if self._sink.left < self._left / 2:
+            self.every, self._left = 2 * self.every, self._sink.left
+        hooks.begin(capture=self.steps % self.every == 0)
+        self._sink.tick()
+
+    def _record(self, hooks: Hooks, optimizer: Optimizer, skipped: bool) -> dict[str, Any]:
+        if not hooks.series and not self._said_nothing:
+            self._said_nothing = True
+            self._warn("bnviz saw no forward pass in train mode before this step. " + layers.COMPILED)
+        series = hooks.gathered()
+        rate = optimizer.param_groups[0].get("lr")
+        classes = [type(layer.module) for layer in hooks.layers]
+        return {
+            "step": self.steps,
+            "time": round(time.perf_counter() - self._start, 3),
+            "forwards": hooks.forwards,
+            "skipped": skipped,
+            "learning_rate": None if rate is None else float(rate),
+            **summary.columns(series, classes, self._scale),
+            **self._update.after(),
+            **hooks.norms.columns(),
+        }

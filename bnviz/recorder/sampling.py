@@ -1,0 +1,114 @@
+"""What is taken from a tensor while it passes: an unbiased sample of its values, and counts of all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+MAX_VALUES = 2048
+LARGEST = float(np.finfo(np.float32).max)
+Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.int64]
+
+
+def first_tensor(output: Any, depth: int = 4) -> Tensor | None:
+    """Return the first floating tensor of an output: itself, or in a tuple, list, mapping or dataclass.
+
+    So it is the sequence of a recurrent layer, not its state; of a packed one the data.
+    """
+    if isinstance(output, Tensor):
+        return output if output.is_floating_point() or output.is_complex() else None
+    if depth == 0:
+        return None
+    if isinstance(output, Mapping):
+        parts = list(output.values())
+    elif isinstance(output, list | tuple):
+        parts = list(output)
+    elif is_dataclass(output):
+        parts = [getattr(output, item.name) for item in fields(output)]
+    else:
+        return None
+    found = (first_tensor(part, depth - 1) for part in parts)
+    return next((tensor for tensor in found if tensor is not None), None)
+
+
+def as_array(tensor: Tensor) -> Floats | None:
+    """Return a CPU tensor's own memory as a flat array, in no particular order; None where that takes a copy."""
+    if not tensor.is_cpu or tensor.dtype is not torch.float32:
+        return None
+    if not tensor.is_contiguous():
+        if not torch.ops.aten.is_non_overlapping_and_dense(tensor):
+            return None
+        tensor = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
+    flat: Floats = tensor.numpy().reshape(-1)
+    return flat
+
+
+class Sampler:
+    """Draws which values of large tensors are looked at, with a generator of its own; `redraw` once a captured step.
+
+    Every value has the same chance: of `MAX_VALUES` equal stretches of the memory, each gives one at random. A stride
+    would see one column of an image again and again.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = np.random.default_rng(seed)
+        self._places: dict[int, Places] = {}
+
+    def redraw(self) -> None:
+        """Forget the places that were drawn, so that the next step looks at others."""
+        self._places.clear()
+
+    def places(self, size: int) -> Places:
+        """Return `MAX_VALUES` rising places below `size`, one at random in each of as many equal stretches."""
+        if size not in self._places:
+            offsets = np.arange(MAX_VALUES) + self._random.random(MAX_VALUES)
+            self._places[size] = np.minimum((offsets * (size / MAX_VALUES)).astype(np.int64), size - 1)
+        return self._places[size]
+
+    def from_array(self, flat: Floats) -> Floats:
+        """Return a copy of the values, or of `MAX_VALUES` of them."""
+        return flat.take(self.places(len(flat))) if len(flat) > MAX_VALUES else flat.copy()
+
+    def from_tensor(self, tensor: Tensor) -> Floats:
+        """Return the same as float32 [n], from any device, type and layout."""
+        if tensor.numel() > MAX_VALUES:
+            places = torch.from_numpy(self.places(tensor.numel())).to(tensor.device)
+            tensor = tensor[torch.unravel_index(places, tensor.shape)]  # no copy of the whole
+        if tensor.is_complex():
+            tensor = tensor.abs()
+        if tensor.dtype is torch.float64:  # what float32 can't hold is still no infinity
+            tensor = torch.where(tensor.isfinite(), tensor.clamp(-LARGEST, LARGEST), tensor)
+        values: Floats = tensor.to("cpu", torch.float32, copy=True).numpy().reshape(-1)
+        return values
+
+    def merge(self, old: Floats, old_count: int, new: Floats, new_count: int) -> Floats:
+        """Return a sample of two sets of values from a sample of each, each with its share of all of them."""
+        if old_count + new_count <= MAX_VALUES:
+            return np.concatenate([old, new])
+        share = round(MAX_VALUES * old_count / (old_count + new_count))
+        kept = [(old, min(share, len(old))), (new, min(MAX_VALUES - share, len(new)))]
+        return np.concatenate([self._random.choice(values, size, replace=False) for values, size in kept])
+
+
+def nonfinite_in_array(flat: Floats) -> int:
+    """Return how many values are NaN or infinite; one pass where there are none."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if math.isfinite(np.dot(flat, flat)):
+            return 0
+    return len(flat) - int(np.count_nonzero(np.isfinite(flat)))
+
+
+def nonfinite_in_tensor(tensor: Tensor) -> int:
+    """Return the same of any tensor; a finite sum has finite terms, so that nothing is copied."""
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    if bool(torch.isfinite(tensor.sum(dtype=wide))):
+        return 0
+    return tensor.numel() - int(torch.count_nonzero(torch.isfinite(tensor)))

@@ -1,0 +1,101 @@
+"""What one call of a layer gave in one step, gathered over the step's forward passes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from bnviz.recorder.sampling import Floats, Sampler, as_array, nonfinite_in_array, nonfinite_in_tensor
+
+# Slope under 5 % of its largest: tanh' = 1 - y^2 < .05; sigmoid' = y (1 - y) < .05 / 4, y the output.
+_EDGE = math.sqrt(0.95)
+SATURATION: dict[type[nn.Module], tuple[float, float]] = {
+    nn.Tanh: (-_EDGE, _EDGE),
+    nn.Sigmoid: ((1 - _EDGE) / 2, (1 + _EDGE) / 2),
+}
+_NOTHING = np.empty(0, np.float32)
+
+
+class Series:
+    """One call of one layer in one step; counts are of all values, `sample` holds at most `MAX_VALUES` of them.
+
+    Of activations, `zeros` counts exact zeros and `alive` says which units gave anything else. `squares` are of the
+    gradient, as numbers, or as tensors that wait on their device.
+    """
+
+    __slots__ = ("alive", "call", "count", "layer", "nonfinite", "sample", "squares", "zeros")
+
+    def __init__(self, layer: int, call: int) -> None:
+        self.layer, self.call = layer, call
+        self.count = self.nonfinite = 0
+        self.zeros: int | None = None
+        self.sample: Floats = _NOTHING
+        self.alive: npt.NDArray[np.bool_] | None = None
+        self.squares: list[Any] = []
+
+    def add(self, tensor: Tensor, sampler: Sampler, unit_axis: int | None) -> None:
+        """Take in one forward pass's output at once; its values are copied, as the next module may work in place.
+
+        `unit_axis` is where an activation's units lie, None for other layers.
+        """
+        if not tensor.numel():
+            return
+        flat = as_array(tensor)
+        if flat is not None:
+            values, nonfinite = sampler.from_array(flat), nonfinite_in_array(flat)
+        else:
+            values, nonfinite = sampler.from_tensor(tensor), nonfinite_in_tensor(tensor)
+        self.take(values, tensor.numel(), nonfinite, sampler)
+        if unit_axis is not None:
+            self.take_fired(tensor.numel(), *_fired(tensor, unit_axis))
+
+    def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
+        """Take in a sample of `size` values, of which so many are not finite."""
+        self.sample = sampler.merge(self.sample, self.count, values, size) if self.count else values
+        self.count += size
+        self.nonfinite += nonfinite
+
+    def take_fired(self, size: int, fired: int, alive: npt.NDArray[np.bool_]) -> None:
+        """Take in how many of `size` values are not 0, and which units [units] gave any of those."""
+        self.zeros = (self.zeros or 0) + size - fired
+        before = self.alive
+        self.alive = alive if before is None or before.shape != alive.shape else before | alive
+
+    def watch_gradient(self, output: Tensor) -> None:
+        """Add up the squares of the loss's gradient with respect to the output, whenever it is known."""
+        squares = self.squares
+
+        def add(gradient: Tensor) -> None:
+            squares.append(squared(gradient.detach()))
+
+        output.register_hook(add)  # type: ignore[no-untyped-call]
+
+    def gradient_norm(self) -> float:
+        """The norm of the gradient over all forward passes; NaN where none came."""
+        return math.sqrt(sum(map(float, self.squares))) if self.squares else math.nan
+
+
+def squared(tensor: Tensor) -> Any:
+    """Return the sum of the squares: a number from the CPU, a tensor from elsewhere, so that nothing waits for it."""
+    if tensor.is_cpu and tensor.dtype is torch.float32:
+        flat = tensor.numpy().ravel()
+        total = float(flat @ flat)
+        if 1e-28 < total < 1e36:
+            return total
+        return float(np.square(flat, dtype=np.float64).sum())  # float32 may have lost digits
+    squares = torch.linalg.vector_norm(tensor.to(torch.promote_types(tensor.dtype, torch.float32))).double().square()
+    return float(squares) if squares.is_cpu else squares
+
+
+def _fired(tensor: Tensor, axis: int) -> tuple[int, npt.NDArray[np.bool_]]:
+    others = tuple(other for other in range(tensor.ndim) if other != axis % tensor.ndim)
+    if tensor.is_cpu and tensor.dtype is torch.float32:
+        fired = tensor.numpy() != 0
+        return int(np.count_nonzero(fired)), fired.any(others)
+    largest = torch.maximum(tensor.amax(others), -tensor.amin(others)) if others else tensor
+    return int(torch.count_nonzero(tensor)), (largest != 0).cpu().numpy()

@@ -1,0 +1,133 @@
+"""Opens a recording, from strangers too: every whole record of a file that was cut short, or one clear error.
+
+Nothing is unpickled, nothing is trusted: what the file decompresses to is bounded while it streams, and every line is
+checked against the header (`docs/recording-format.md`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from bnviz.sharing import recording_lines
+from bnviz.sharing.gzip_members import members
+from bnviz.sharing.recording_lines import End, Header, Record, parse
+from bnviz.sharing.recording_schema import MAX_RECORDS, RecordingError
+
+
+@dataclass(frozen=True)
+class RecordingFile:
+    """A whole recording in memory.
+
+    `problem` says in words where reading had to stop before the end, and is empty otherwise; `end` is None where the
+    recorder had no chance to say goodbye.
+    """
+
+    header: Header
+    records: tuple[Record, ...]
+    end: End | None
+    problem: str
+
+
+class RecordingReader:
+    """Iterates over a recording's records, one in memory at a time; `header` is read at once.
+
+    After the last one, `end` and `problem` are as in `RecordingFile`. Raises `RecordingError` where not even the
+    header can be read, and while iterating only where a limit is passed.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.end: End | None = None
+        self.problem = ""
+        self._lines = self._read(stream)
+        first = next(self._lines, None)
+        if first is None:
+            why = "it is empty" if not self.problem else self.problem
+            raise RecordingError(f"this is not a recording of bnviz, or nothing is left of it: {why}")
+        self.header = recording_lines.header(parse(first))
+
+    def __iter__(self) -> Iterator[Record]:
+        count, last = 0, -1
+        for line in self._lines:
+            try:
+                record = self._checked(line, last)
+            except RecordingError as error:
+                self.problem = f"after {count} records: {error}"
+                return
+            if record is None:
+                continue
+            count, last = count + 1, record.step
+            if count > MAX_RECORDS:
+                raise RecordingError(f"a recording has at most {MAX_RECORDS} records; this file has more")
+            yield record
+
+    def _checked(self, line: bytes, last: int) -> Record | None:
+        values = parse(line)
+        if self.end is not None:
+            raise RecordingError("something follows the line that ends a recording")
+        if values.get("type") == "end":
+            self.end = recording_lines.end(values)
+        if values.get("type") != "record":
+            return None  # a later version may say more
+        record = recording_lines.record(values, self.header)
+        if record.step <= last:
+            raise RecordingError(f"step {record.step} follows step {last}")
+        return record
+
+    def _read(self, stream: BinaryIO) -> Iterator[bytes]:
+        for member in members(stream):
+            *whole, rest = member.data.split(b"\n")
+            self.problem = member.problem
+            yield from whole
+            if rest and not member.problem:
+                self.problem = "a part of the file ends in the middle of a line"
+                return
+
+
+def read_recording(source: str | Path | BinaryIO) -> RecordingFile:
+    """Return the whole recording of a file or an open binary stream; raises `RecordingError`, or `OSError`."""
+    with _opened(source) as stream:
+        reader = RecordingReader(stream)
+        records = tuple(reader)
+    return RecordingFile(reader.header, records, reader.end, reader.problem)
+
+
+def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return Path(source).open("rb") if isinstance(source, str | Path) else nullcontext(source)
+
+
+def describe(source: str | Path | BinaryIO) -> str:
+    """Return a recording's summary as text: steps, loss, and a line a layer, 'no data' for one that never fired."""
+    with _opened(source) as stream:
+        reader = RecordingReader(stream)
+        records, first, last, fired = 0, None, None, dict[int, Record]()
+        for last in reader:
+            records, first = records + 1, first or last
+            fired |= dict.fromkeys(last.columns.get("layer", np.empty(0)).tolist(), last)
+    head = reader.header
+    state = reader.problem or (reader.end.reason if reader.end else "the recorder had no chance to end it")
+    lines = [f"{head.model or head.kind}: {records} records, every {head.every} steps ({state})"]
+    if first is not None and last is not None:
+        lines.append(f"steps {first.step} to {last.step}; loss {_loss(first)} to {_loss(last)}")
+    width = max((len(layer.name) for layer in head.layers), default=0)
+    for index, layer in enumerate(head.layers):
+        lines.append(f"{layer.name:{width}}  {layer.module:12}  {_now(fired.get(index), index)}")
+    return "\n".join("".join(sign if sign.isprintable() else "?" for sign in line) for line in lines)
+
+
+def _loss(record: Record) -> str:
+    loss = record.scalars.get("loss")
+    return "not given" if loss is None else f"{loss:.4g}"
+
+
+def _now(record: Record | None, layer: int) -> str:
+    if record is None:
+        return "no data"
+    row = int(np.flatnonzero(record.columns["layer"] == layer)[0])
+    parts = [f"{name} {record.columns[name][row]:.3g}" for name in ("mean", "deviation") if name in record.columns]
+    return ", ".join(parts)
