@@ -1,0 +1,108 @@
+"""Lines over training steps, a colour and a dash an arm: what accuracy, loss and the layers' signals share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bnviz.experiment.history import History
+from bnviz.experiment.snapshot import Array
+from bnviz.figures.look import column, robust_extent, thinned
+from bnviz.figures.sheet import draw_marks, log_axis, say, sheet, step_axis
+from bnviz.figures.theme import DASHES, MUTED, arm_colour, plain
+
+STRONG, THIN = 2.2, 1.2
+MOST_OTHERS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of an arm: its values, one a snapshot. Lines of a `group` share one entry of the legend."""
+
+    arm: int
+    name: str
+    values: Array
+    width: float = STRONG
+    opacity: float = 1
+    shown: bool = True
+    group: str = ""
+
+
+def line_figure(
+    title: str, lines: Sequence[Line], histories: Sequence[History], *, y: dict[str, Any], caption: str = "",
+    why: str = "", guide: tuple[float, str] | None = None, log: bool = False,
+) -> go.Figure:  # fmt: skip
+    """Return the lines as a figure; `y` is the vertical axis, `guide` a dotted value with its name."""
+    figure = sheet(title, caption)
+    figure.add_traces([_trace(line, histories[line.arm]["step"], log=log) for line in lines])
+    for line in {line.group: line for line in lines if line.group}.values():
+        figure.add_trace(_entry(line))
+    figure.update_xaxes(step_axis(histories))
+    figure.update_yaxes({"exponentformat": "power"} | y)
+    if not any(np.isfinite(line.values).any() for line in lines):
+        return say(figure, why).update_layout(showlegend=False)
+    if "range" not in y:
+        figure.update_yaxes(_scale([line.values for line in lines if line.shown], log=log))
+    draw_marks(figure, histories)
+    if guide is not None:
+        font = {"size": 10, "color": MUTED}
+        label = {"text": guide[1], "textposition": "end", "yanchor": "bottom", "font": font}
+        figure.add_hline(y=guide[0], line={"color": MUTED, "width": 1, "dash": "dot"}, label=label)
+    return figure.update_layout(hovermode="x unified", showlegend=True)
+
+
+def _trace(line: Line, steps: Array, *, log: bool) -> go.Scatter:
+    values = np.where(line.values > 0, line.values, np.float32(np.nan)) if log else line.values
+    return go.Scatter(
+        x=steps, y=values, name=plain(line.name), mode="lines" if len(steps) > 1 else "markers", opacity=line.opacity,
+        line={"color": arm_colour(line.arm), "dash": DASHES[line.arm % 4], "width": line.width},
+        visible=True if line.shown else "legendonly", legendgroup=line.group or None, showlegend=not line.group,
+        cliponaxis=len(steps) > 1, hovertemplate="%{y:.6~g}",
+    )  # fmt: skip
+
+
+def _entry(line: Line) -> go.Scatter:
+    """The legend's entry of a group of lines, in no arm's colour; it switches them all."""
+    return go.Scatter(
+        x=[None], y=[None], name=line.group, mode="lines", legendgroup=line.group, legendrank=1001, hoverinfo="skip",
+        line={"color": MUTED, "width": line.width}, visible=True if line.shown else "legendonly",
+    )  # fmt: skip
+
+
+def _scale(columns: Sequence[Array], *, log: bool) -> dict[str, Any]:
+    values = np.concatenate(columns) if columns else np.zeros(0)
+    if log:
+        return log_axis(values, decades=1)
+    low, high = robust_extent(np.minimum(values, 0), values, times=12, share=0.03)
+    return {"range": [low, high * 1.05 if high > low else low + 1]}
+
+
+def scalar_lines(histories: Sequence[History], names: Sequence[str], name: str, label: str, **style: Any) -> list[Line]:
+    """Return a line an arm of a quantity that is one number a snapshot."""
+    columns = [(arm, column(history, name)) for arm, history in enumerate(histories)]
+    return [
+        Line(arm=arm, name=f"{names[arm]}, {label}", values=values, **style)
+        for arm, values in columns
+        if values is not None
+    ]
+
+
+def layer_lines(histories: Sequence[History], names: Sequence[str], name: str, layer: int) -> list[Line]:
+    """Return a strong line an arm of one layer's quantity; other layers, and the output, wait in the legend."""
+    found: list[Line] = []
+    for arm, history in enumerate(histories):
+        values = column(history, name)
+        if values is None:
+            continue
+        hidden = history.last.config.hidden_layers if history.last else values.shape[1]
+        others = thinned(values.shape[1], MOST_OTHERS // max(1, len(histories)))
+        faint: dict[str, Any] = {"width": 1, "opacity": 0.5, "shown": False, "group": "other layers"}
+        labels = [f"{names[arm]}, {'output' if cell == hidden else f'layer {cell + 1}'}" for cell in range(hidden + 1)]
+        found += [Line(arm=arm, name=labels[cell], values=values[:, cell], **faint) for cell in others if cell != layer]
+        if layer < min(hidden, values.shape[1]):
+            found.append(Line(arm=arm, name=labels[layer], values=values[:, layer]))
+    return found

@@ -1,0 +1,67 @@
+"""Each channel's statistics over the batch against the running ones that evaluation uses, at one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from bnviz.experiment.history import History
+from bnviz.experiment.snapshot import Array, kept_channels
+from bnviz.figures.look import Look, of_layer, row, shown_layer, shown_step
+from bnviz.figures.sheet import say, sheet
+from bnviz.figures.theme import AXIS, SYMBOLS, arm_colour, plain
+
+PANELS = (("mean", "batch mean"), ("variance", "batch variance, unbiased"))
+WHY_NOT = "No running statistics here: they exist only where a network has batch normalization."
+
+
+def statistics(histories: Sequence[History], names: Sequence[str], look: Look | None = None) -> go.Figure:
+    """A mark a channel: running statistic across, batch statistic up; on the diagonal they agree."""
+    look = look or Look()
+    layer = shown_layer(histories, look)
+    caption = f"layer {layer + 1}, step {shown_step(histories, look):,}; a mark a channel"
+    panels = {"rows": 1, "cols": 2, "horizontal_spacing": 0.12}
+    figure = sheet("Batch vs running", caption, wide=True, panels=panels)
+    for index, (name, title) in enumerate(PANELS, 1):
+        found: list[Array] = []
+        for arm, history in enumerate(histories):
+            pairs = _pairs(history, name, look, layer)
+            if pairs.size:
+                figure.add_trace(_marks(arm, names[arm], pairs, legend=index == 1), row=1, col=index)
+                found.append(pairs[:, :2])
+        figure.update_xaxes(title=f"running {name}", row=1, col=index)
+        figure.update_yaxes(title=title, row=1, col=index)
+        if found:
+            ends = [float(np.min(np.concatenate(found))), float(np.max(np.concatenate(found)))]
+            _draw_diagonal(figure, index, *ends)
+    return figure if figure.data else say(figure, WHY_NOT)
+
+
+def _pairs(history: History, name: str, look: Look, layer: int) -> Array:
+    """[channels, (running, batch, channel)]; the running variance takes the batch's unbiased one, so that is drawn."""
+    batch, running = (of_layer(history, f"{kind}_{name}", layer) for kind in ("batch", "running"))
+    index = row(history, look.step)
+    if batch is None or running is None or index < 0 or history.last is None:
+        return np.zeros((0, 3))
+    config = history.last.config
+    factor = config.batch_size / (config.batch_size - 1) if name == "variance" else 1.0
+    channels = kept_channels(config.width)[: batch.shape[1]]
+    pairs = np.stack([running[index].astype(float), batch[index].astype(float) * factor, channels], axis=1)
+    known: Array = pairs[np.isfinite(pairs).all(axis=1)]
+    return known
+
+
+def _marks(arm: int, name: str, pairs: Array, *, legend: bool) -> go.Scatter:
+    return go.Scatter(
+        x=pairs[:, 0], y=pairs[:, 1], customdata=pairs[:, 2].astype(int), mode="markers", name=plain(name),
+        marker={"color": arm_colour(arm, 0.75), "symbol": SYMBOLS[arm % 4], "size": 7},
+        showlegend=legend, legendgroup=str(arm),
+        hovertemplate="%{fullData.name}, channel %{customdata}<br>batch %{y:.4~g}<br>running %{x:.4~g}<extra></extra>",
+    )  # fmt: skip
+
+
+def _draw_diagonal(figure: go.Figure, index: int, low: float, high: float) -> None:
+    line = {"color": AXIS, "width": 1}
+    figure.add_shape(type="line", x0=low, y0=low, x1=high, y1=high, line=line, layer="below", row=1, col=index)

@@ -1,0 +1,200 @@
+"""Every number that the charts are drawn from, as one long table: a row a number, exact.
+
+`COLUMNS` says what each column holds. Rows stand in the order of arms, of quantities (as in `FIELDS`), of steps, and
+then of the quantity's own axes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
+import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped]
+
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.history import History
+from bnviz.experiment.snapshot import (
+    BINS,
+    FIELDS,
+    POINTS,
+    QUANTILES,
+    UNIT_QUANTILES,
+    Array,
+    histogram_edges,
+    kept_channels,
+    traced_units,
+)  # fmt: skip
+
+MAX_CSV_ROWS = 2**20 - 1  # what a spreadsheet opens, less the line of names
+EDGE = "histogram_edge"
+QUANTITIES = (*FIELDS, EDGE)
+COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "arm": "the network's number, from 0",
+        "name": "the network's name",
+        "step": "training step: updates made so far",
+        "quantity": "what was measured: `python -m bnviz run --fields` lists all with their units; histogram_edge is "
+        "the lower edge of a histogram's cell",
+        "point": "where values were taken: before_norm, after_norm or after_activation",
+        "layer": "1 is next to the input; the output layer's number is one more than the last hidden layer's",
+        "unit": "the unit's or channel's number in its layer, from 0",
+        "percentile": "5, 15, ..., 95",
+        "cell": "histogram: 0 is below the bins, 1 to 48 are the bins, 49 is above them, 50 is not finite; surface: "
+        "32 * row + column; predictions, confidences: the image's number",
+        "value": "the number; nan where it could not be measured",
+    }
+)
+_TYPES = {
+    "arm": pa.int8(), "name": pa.dictionary(pa.int8(), pa.string()), "step": pa.int64(),
+    "quantity": pa.dictionary(pa.int8(), pa.string()), "point": pa.dictionary(pa.int8(), pa.string()),
+    "layer": pa.int16(), "unit": pa.int16(), "percentile": pa.int8(), "cell": pa.int16(), "value": pa.float64(),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One quantity of one arm: steps [n], values [n, ...], and each of the other axes' column and labels."""
+
+    arm: int
+    quantity: str
+    steps: Array
+    values: Array
+    labels: tuple[tuple[str, Array], ...]
+
+    def thinned(self, most: int) -> _Part:
+        """At most so many rows: whole snapshots, evenly spread, the first and the last among them."""
+        count = len(self.steps)
+        wanted = max(1, most * count // max(1, self.values.size))
+        if wanted >= count:
+            return self
+        picked = np.unique(np.linspace(0, count - 1, wanted).round().astype(np.intp))
+        return _Part(self.arm, self.quantity, self.steps[picked], self.values[picked], self.labels)
+
+
+def to_csv(histories: Sequence[History], names: Sequence[str], *, max_rows: int = MAX_CSV_ROWS) -> bytes:
+    """Return the table as CSV in UTF-8, numbers in the fewest digits that read back exactly.
+
+    Where there would be more than `max_rows` rows, the largest quantities (histograms, channels) are given at fewer
+    snapshots, evenly spread over the run but at least one; the others stay whole.
+    """
+    parts = [part for arm, history in enumerate(histories) for part in _parts(arm, history)]
+    most = _cap([part.values.size for part in parts], max_rows)
+    sink, bare = pa.BufferOutputStream(), pa_csv.WriteOptions(include_header=False)
+    sink.write((",".join(COLUMNS) + "\n").encode())
+    for part in parts:
+        pa_csv.write_csv(_table(part.thinned(most), [_harmless(name) for name in names], exact=True), sink, bare)
+    return bytes(sink.getvalue())
+
+
+def to_parquet(histories: Sequence[History], names: Sequence[str], *, version: str = "") -> bytes:
+    """Return the whole table as Parquet; the schema's metadata under "bnviz" are JSON.
+
+    They hold the version that is given, and per network its name, its configuration and how far it got.
+    """
+    schema = pa.schema([pa.field(name, kind, metadata={"doc": COLUMNS[name]}) for name, kind in _TYPES.items()])
+    about = {
+        "version": version,
+        "networks": [_described(history, name) for history, name in zip(histories, names, strict=True)],
+    }
+    sink = pa.BufferOutputStream()
+    schema = schema.with_metadata({"bnviz": json.dumps(about)})
+    with pa_parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
+        for arm, history in enumerate(histories):
+            for part in _parts(arm, history):
+                writer.write_table(_table(part, [_utf8(name) for name in names]).cast(schema))
+    return bytes(sink.getvalue())
+
+
+def _described(history: History, name: str) -> dict[str, Any]:
+    last = history.last
+    return {
+        "name": _utf8(name),
+        "configuration": asdict(last.config) if last else None,
+        "step": last.step if last else None,
+        "diverged": asdict(last.diverged) if last and last.diverged else None,
+    }
+
+
+def _parts(arm: int, history: History) -> Iterator[_Part]:
+    """An arm's quantities that were measured, in the order of `FIELDS`, and its histograms' edges at the end."""
+    if history.last is None:
+        return
+    config = history.last.config
+    for name, field in FIELDS.items():
+        if name not in history or (field.sparse and not history.sparse(name)):
+            continue
+        steps, values = _sparse(history, name) if field.sparse else (history["step"], history[name])
+        if field.axes == ("row", "column"):
+            values = values.reshape(len(values), -1)
+        axes = ("cell",) if field.axes == ("row", "column") else field.axes
+        labels = tuple(_labels(axis, size, config) for axis, size in zip(axes, values.shape[1:], strict=True))
+        yield _Part(arm, name, steps, values, labels)
+    edges = (("point", np.arange(len(POINTS))), ("cell", np.arange(1, BINS + 2)))
+    yield _Part(arm, EDGE, history["step"][:1], histogram_edges(config)[None], edges)
+
+
+def _sparse(history: History, name: str) -> tuple[Array, Array]:
+    rows = history.sparse(name)
+    places = np.searchsorted(history.ids, np.fromiter(rows, np.int64, len(rows)))
+    return history["step"][places], np.stack(list(rows.values()))
+
+
+def _labels(axis: str, size: int, config: ExperimentConfig) -> tuple[str, Array]:
+    """An axis' column, and what stands in it."""
+    if axis in ("quantile", "unit_quantile"):
+        return "percentile", np.array(QUANTILES if axis == "quantile" else UNIT_QUANTILES)
+    if axis in ("unit", "channel"):
+        return "unit", (traced_units if axis == "unit" else kept_channels)(config.width)[:size]
+    if axis in ("layer", "weight"):
+        return "layer", np.arange(1, size + 1)
+    return ("point" if axis == "point" else "cell"), np.arange(size)
+
+
+def _table(part: _Part, names: Sequence[str], *, exact: bool = False) -> pa.Table:
+    """A quantity's rows; with `exact`, values are of the type in which they were measured, else all are float64."""
+    count, size = len(part.steps), part.values[0].size
+    rows = count * size
+    columns = {name: pa.nulls(rows, kind) for name, kind in _TYPES.items()}
+    columns |= {
+        "arm": pa.array(np.full(rows, part.arm, np.int8)),
+        "name": _words(np.full(rows, part.arm), names),
+        "step": pa.array(np.repeat(part.steps, size)),
+        "quantity": _words(np.full(rows, QUANTITIES.index(part.quantity)), QUANTITIES),
+        "value": pa.array(part.values.ravel() if exact else part.values.ravel().astype(np.float64)),
+    }
+    grids = np.meshgrid(*(labels for _, labels in part.labels), indexing="ij")
+    for (name, _), grid in zip(part.labels, grids, strict=True):
+        tiled = np.tile(grid.ravel(), count)
+        columns[name] = _words(tiled, POINTS) if name == "point" else pa.array(tiled.astype(np.int16), _TYPES[name])
+    return pa.table(columns)
+
+
+def _words(numbers: Array, words: Sequence[str]) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int8)), pa.array(list(words)))
+
+
+def _cap(sizes: Sequence[int], most: int) -> int:
+    """The largest size to which the larger ones can be cut so that all together are at most `most`."""
+    left = most
+    for place, size in enumerate(ordered := sorted(sizes)):
+        share = left // (len(ordered) - place)
+        if size > share:
+            return share
+        left -= size
+    return most
+
+
+def _utf8(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
+
+
+def _harmless(name: str) -> str:
+    """A name that a spreadsheet does not take for a formula: names come from strangers."""
+    name = _utf8(name)
+    return f"'{name}" if name.lstrip()[:1] in ("=", "+", "-", "@") else name
