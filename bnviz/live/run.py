@@ -235,8 +235,13 @@ class LiveRun:
 
     def _pay(self, now: float) -> None:
         """Make the single steps that were asked for, as many as one turn holds."""
-        while self._owed and time.monotonic() - now < SLICE:
-            self._owed = self._owed - 1 if self.comparison.advance(steps=1, capture=True) else 0
+        while time.monotonic() - now < SLICE:
+            with self._lock:  # while a step is made, its page may go and cancel the rest
+                if not self._owed:
+                    break
+                self._owed -= 1
+            if not self.comparison.advance(steps=1, capture=True):
+                self._owed = 0
         self._stale = True
 
     def _train(self, now: float) -> None:
