@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from bnviz.ui.address import switch_page
+from bnviz.ui.navigation import navigation
 from bnviz.ui.style import ICON, STYLE
 
 st.set_page_config(layout="wide", initial_sidebar_state="auto")
@@ -11,9 +11,5 @@ anatomy = st.Page("anatomy.py", title="bnviz: one batch-norm layer, number by nu
 page = st.navigation([lab, anatomy], position="hidden")
 st.set_page_config(page_icon=ICON)
 st.html(STYLE)
-# Streamlit's own menu hides in the sidebar on a phone; these stay in sight.
-with st.container(horizontal=True, key="bnviz-pages"):
-    st.page_link(lab, label="Lab")
-    st.page_link(anatomy, label="Anatomy")
-switch_page(page.url_path)
+navigation(lab, anatomy)
 page.run()

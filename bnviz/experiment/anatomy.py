@@ -89,7 +89,7 @@ def _normalized(batch: Table) -> np.ndarray:
     x = np.array(batch)
     deviation = x.std(axis=0)
     normalized: np.ndarray = (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
-    return normalized.round(4)
+    return np.where(np.abs(normalized) < 1e-15, 0.0, normalized)
 
 
 UPSTREAMS: dict[str, tuple[str, Callable[[Table], np.ndarray]]] = {

@@ -10,7 +10,7 @@ from typing import Any
 from bnviz.experiment.fields import ConfigError, real
 
 MIN_ROWS, MAX_ROWS, MAX_COLUMNS = 2, 32, 8
-LARGEST = 1e6
+SMALLEST, LARGEST = 1e-30, 1e6
 LONGEST = 100_000  # characters that are looked at; the largest table has some 6,000
 CALLED = {"batch": "the batch", "upstream": "the upstream gradient"}
 Table = tuple[tuple[float, ...], ...]
@@ -30,18 +30,20 @@ def number(name: str, value: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value) if abs(value) < 1e300 else math.inf
     text = str(value).strip().replace("\N{MINUS SIGN}", "-") if isinstance(value, str) else ""
-    if len(text) > 40 or not text.isascii() or not NUMBER.fullmatch(text):
-        hint = ": write a point, as in 1.5" if re.fullmatch(r"[+-]?\d*,\d+", text) else ", such as 1.5 or -2e-3"
+    if not _is_number(text):
+        comma = re.fullmatch(r"[+-]?\d[\d,]*,\d[\d.]*", text)
+        hint = ": a point before decimals and no comma, as in 1000.5" if comma else ", such as 1.5 or -2e-3"
         shown = "nothing" if value == "" else f"{value!r:.40}"
         raise ConfigError(name, f"{name} must be a number{hint}; got {shown}")
     return float(text)
 
 
-def check_table(name: str, rows: Any) -> Table:
-    """Return rows of numbers (or of texts that are numbers) as a table [B, C]; raises `TableError`.
+def _is_number(text: str) -> bool:
+    return len(text) <= 40 and text.isascii() and NUMBER.fullmatch(text) is not None
 
-    B is 2 to 32 samples, C 1 to 8 channels; every number is finite and at most 1e6 in size.
-    """
+
+def check_shape(name: str, rows: Any) -> tuple[int, int]:
+    """Return the numbers of samples and channels, 2 to 32 and 1 to 8, of a table of anything; raises `TableError`."""
     called = CALLED.get(name, name)
     if not isinstance(rows, list | tuple) or not all(isinstance(row, list | tuple) for row in rows):
         raise TableError(name, f"{called} must be rows of numbers")
@@ -56,23 +58,38 @@ def check_table(name: str, rows: Any) -> Table:
         raise TableError(name, f"{called} has {columns:,} columns; 1 to {MAX_COLUMNS} fit on the page")
     for index, row in enumerate(rows):
         if len(row) != columns:
+            plural = "" if len(row) == 1 else "s"
             raise TableError(
-                name, f"row {index + 1} of {called} has {len(row)} numbers where row 1 has {columns}", row=index
+                name,
+                f"sample {index + 1} of {called} has {len(row)} number{plural} where sample 1 has {columns}",
+                row=index,
             )
-    return tuple(tuple(_cell(name, i, j, value) for j, value in enumerate(row)) for i, row in enumerate(rows))
+    return len(rows), columns
 
 
-def _cell(name: str, row: int, column: int, value: Any) -> float:
-    place = f"row {row + 1}, column {column + 1} of {CALLED.get(name, name)}"
+def check_table(name: str, rows: Any) -> Table:
+    """Return rows of numbers (or of texts that are numbers) as a table [B, C]; raises `TableError`.
+
+    B is 2 to 32 samples, C 1 to 8 channels; every number is 0 or from 1e-30 to 1e6 in size.
+    """
+    check_shape(name, rows)
+    return tuple(tuple(check_cell(name, i, j, value) for j, value in enumerate(row)) for i, row in enumerate(rows))
+
+
+def check_cell(name: str, row: int, column: int, value: Any) -> float:
+    """Return one cell's number; raises `TableError` with its place."""
+    place = f"sample {row + 1}, channel {column + 1} of {CALLED.get(name, name)}"
     try:
         found = number(place, value)
     except ConfigError as error:
         raise TableError(name, str(error), row, column) from None
     if not abs(found) <= LARGEST:
-        raise TableError(
-            name, f"{place} must be from {-LARGEST:,.0f} to {LARGEST:,.0f}; got {value!r:.40}", row, column
-        )
-    return found + 0.0  # no -0
+        limits = f"from {-LARGEST:,.0f} to {LARGEST:,.0f}"
+    elif 0 < abs(found) < SMALLEST:
+        limits = f"0 or at least {SMALLEST:g} in size, so that its square is a number too"
+    else:
+        return found + 0.0  # no -0
+    raise TableError(name, f"{place} must be {limits}; got {value!r:.40}", row, column)
 
 
 def check_row(name: str, values: Any, limit: float) -> tuple[float, ...]:
@@ -91,25 +108,33 @@ def _of_channel(name: str, column: int, value: Any, limit: float) -> float:
 
 
 def parse_table(name: str, text: Any) -> Table:
-    """Return a pasted text as a table: a row a line, between numbers a tab, semicolon, comma or blanks.
+    """Return a text as a table: a sample a line, between numbers a tab, semicolon, comma or blanks.
 
-    The brackets of a printed NumPy array or a Python list do no harm. Raises `TableError`.
+    The brackets of a printed NumPy array or a Python list do no harm, nor does a line of headings above the numbers.
+    Raises `TableError`.
     """
     if not isinstance(text, str):
-        raise TableError(name, "what is pasted must be text")
+        raise TableError(name, "a table must be text")
     called = CALLED.get(name, name)
     if len(text) > LONGEST:
+        rows = text.count("\n") + 1
         raise TableError(
-            name,
-            f"what was pasted into {called} has {text.count(chr(10)) + 1:,} rows and {len(text):,} characters; "
-            f"at most {MAX_ROWS} rows fit",
+            name, f"{called} has {rows:,} rows and {len(text):,} characters; at most {MAX_ROWS} rows fit on the page"
         )
     lines = [line for line in re.sub(r"[\])]\s*,?\s*[\[(]", "\n", text).splitlines() if line.strip(" \t[](),;")]
     if not lines:
-        raise TableError(name, f"there are no numbers in what was pasted into {called}")
-    if len(lines) > MAX_ROWS:
-        raise TableError(name, f"what was pasted into {called} has {len(lines):,} rows; at most {MAX_ROWS} fit")
-    return check_table(name, [_split(line) for line in lines])
+        raise TableError(name, f"there are no numbers for {called}")
+    if len(lines) > MAX_ROWS + 1:
+        raise TableError(name, f"{called} has {len(lines):,} rows; at most {MAX_ROWS} fit on the page")
+    table = [_split(line) for line in lines]
+    return check_table(name, table[_has_headings(table) :])
+
+
+def _has_headings(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row is words, and the second as many numbers."""
+    first, second = rows[0], rows[1] if len(rows) > 1 else []
+    words = all(cell and not cell[0].isdigit() and cell[0] not in "+-." for cell in first)
+    return words and len(first) == len(second) and all(_is_number(cell) for cell in second) and "nan" not in first
 
 
 def _split(line: str) -> Sequence[str]:

@@ -40,9 +40,9 @@ def show() -> None:
         "result": as_json(result(anatomy)),
         **OFFERED,
     }
-    _mount(key="anatomy", data=data, on_edit_change=lambda: _follow(state))
-    if state.settled:
+    if state.settled:  # before the component's news, so that the edit that answers them comes with this address
         state.address.write(encode_anatomy(anatomy))
+    _mount(key="anatomy", data=data, on_edit_change=lambda: _follow(state))
 
 
 def _follow(state: AnatomyState) -> None:

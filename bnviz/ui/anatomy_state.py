@@ -11,7 +11,7 @@ import streamlit as st
 
 from bnviz.experiment.anatomy import FIELDS, UPSTREAMS, Anatomy, upstream_of
 from bnviz.experiment.fields import ConfigError, one_of
-from bnviz.experiment.tables import TableError, check_table, number, parse_table
+from bnviz.experiment.tables import TableError, check_cell, check_shape, check_table, number, parse_table
 from bnviz.sharing.anatomy_link import decode_anatomy
 from bnviz.training.anatomy.steps import undoing
 from bnviz.ui.address import Address
@@ -45,32 +45,59 @@ class AnatomyState:
             self.problems = [{"field": "link", "message": "the page sent something that can't be read: reload it"}]
             return
         last, self.serial, self.problems = self.serial, serial, []
+        self.address.acted = True
         self.settled = edit.get("settled") is not False
         before = asdict(self.anatomy)
         for name in FIELDS:
             if name in draft and not _same(draft[name], before[name]):
-                self._attempt(name, partial(_change, name, draft[name]))
+                self._take(name, draft[name])
         for name, carry_out in COMMANDS.items():
             command = draft.get(name)
             if isinstance(command, Mapping) and isinstance(command.get("serial"), int) and command["serial"] > last:
                 self._attempt(name, partial(carry_out, command.get("value")))
 
+    def _take(self, name: str, value: Any) -> None:
+        """Take over one field; of a table that keeps its shape, every cell that can be read."""
+        if name in ("batch", "upstream"):
+            value = self._mended(name, value)
+        self._attempt(name, partial(_change, name, value))
+
+    def _mended(self, name: str, rows: Any) -> Any:
+        """The rows with the last good number in place of each one that can't be read, which is said."""
+        old = getattr(self.anatomy, name)
+        try:
+            if check_shape(name, rows) != (len(old), len(old[0])):
+                return rows
+        except TableError:
+            return rows
+        mended = [list(row) for row in rows]
+        for row, line in enumerate(rows):
+            for column, cell in enumerate(line):
+                try:
+                    check_cell(name, row, column, cell)
+                except TableError as error:
+                    self._say(name, error)
+                    mended[row][column] = old[row][column]
+        return mended
+
     def _attempt(self, name: str, change: Callable[[Anatomy], Anatomy]) -> None:
         try:
             self.anatomy = change(self.anatomy)
         except ConfigError as error:
-            problem: dict[str, Any] = {"field": name if name in FIELDS else error.field, "message": _said(error)}
-            if isinstance(error, TableError) and name in FIELDS:  # a command's places are those of what was pasted
-                problem |= {"row": error.row, "column": error.column}
-            self.problems.append(problem)
+            self._say(name, error)
+
+    def _say(self, name: str, error: ConfigError) -> None:
+        problem: dict[str, Any] = {"field": name if name in FIELDS else error.field, "message": _said(error)}
+        if isinstance(error, TableError) and name in FIELDS:  # a command's places are those of what was pasted
+            problem |= {"row": error.row, "column": error.column}
+        self.problems.append(problem)
 
 
 def _said(error: ConfigError) -> str:
     """The message with the label that stands on the page in place of the field's name."""
     text = str(error)
-    for name, label in LABELS.items():
-        if text.startswith(f"{name} "):
-            return label + text.removeprefix(name)
+    if error.field in LABELS and text.startswith(f"{error.field} "):
+        return LABELS[error.field] + text.removeprefix(error.field)
     return text[:1].upper() + text[1:]
 
 

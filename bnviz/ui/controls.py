@@ -90,6 +90,7 @@ def _varied(state: LabState) -> list[str]:
     def choose() -> None:
         chosen = st.session_state[key]
         st.session_state["varied"] = chosen
+        state.address.acted = True
         merged = {
             name: [getattr(state.link.arms[0], name)] * len(state.link.arms) for name in differ if name not in chosen
         }

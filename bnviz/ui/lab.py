@@ -26,5 +26,5 @@ def show() -> None:
         st.markdown(f"**{PRESETS[preset].title}.** {PRESETS[preset].look_for}")
     else:
         st.markdown("**Your own experiment.** The address of this page holds all of it: copy it to share the run.")
+    state.address.write(encode(state.link))  # before the stage's news, so that an answer to them comes with it
     stage(state)
-    state.address.write(encode(state.link))

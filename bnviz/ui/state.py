@@ -39,6 +39,7 @@ class LabState:
     def _restart(self, link: Link) -> None:
         self.link, self.problem = link, None
         self.revision += 1
+        self.address.acted = True
 
     def change_fields(self, changes: Mapping[str, list[Any]]) -> None:
         """Change fields of the arms, a value an arm; a value that is not allowed is said and nothing is lost."""
@@ -50,6 +51,7 @@ class LabState:
         except ConfigError as error:
             self.problem = str(error)
             self.epoch += 1
+            self.address.acted = True
             return
         self._restart(replace(self.link, arms=arms, names=name_arms(arms)))  # the widgets show it already
 
@@ -70,6 +72,7 @@ class LabState:
 
         A report on an experiment that has been changed since is not one on this link, and is dropped.
         """
+        self.address.acted = True
         if view.get("generation", self.revision) != self.revision:
             return
         try:
@@ -117,6 +120,7 @@ def lab_state() -> LabState:
     if (query := state.address.news()) is not None:
         try:
             state.change(decode(query))
+            state.address.acted = False
         except ConfigError as error:
             state.problem = f"This link can't be read: {error}. {fallback}"
     return state

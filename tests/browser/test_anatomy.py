@@ -25,6 +25,132 @@ PASTE = """([selector, text]) => {
     new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
 }"""
 
+STYLE = """() => {
+  const { fontSize, lineHeight, gap } = getComputedStyle(document.querySelector(".bnviz-anatomy"));
+  return [fontSize, lineHeight, gap];
+}"""
+# The page's own module for edits, with a clock that is turned by hand; `made()` is a Post and what it delivered.
+POST = """async () => {
+  const sheet = document.querySelector('link[href*="/anatomy/anatomy.css"]');
+  const { Post } = await import(new URL("post.js", sheet.href).href);
+  const real = { setTimeout, clearTimeout };
+  const timers = new Map();
+  let now = 0;
+  let ids = 0;
+  globalThis.setTimeout = (run, wait = 0) => timers.set((ids += 1), { run, at: now + wait }) && ids;
+  globalThis.clearTimeout = (id) => timers.delete(id);
+  const pass = (time) => {
+    now += time;
+    for (const [id, { run, at }] of [...timers]) if (at <= now && timers.delete(id)) run();
+  };
+  const made = () => {
+    const sent = [];
+    const post = new Post((edit) => sent.push(structuredClone(edit)), () => {});
+    const state = { section: "forward", step: 0, batch: [[1, 2], [3, 4]], upstream: [[0, 0], [0, 0]] };
+    const answer = (more = {}, problems = [], serial = sent.at(-1).serial) => {
+      Object.assign(state, more);
+      post.answered({ serial, state: { ...state }, problems });
+      pass(0);
+    };
+    answer({}, [], 0);
+    return { post, sent, answer };
+  };
+  const run = {
+    newest() {
+      const { post, sent, answer } = made();
+      for (const step of [1, 2, 3]) post.type("step", step);
+      const before = sent.length;
+      answer({ step: 1 });
+      return [before, sent.map(({ draft }) => draft.step)];
+    },
+    overdue() {
+      const { post, sent, answer } = made();
+      post.command("example", "pair");
+      pass(5000);
+      pass(5000);
+      const serials = sent.map(({ serial, draft }) => [serial, draft.example.serial]);
+      answer({}, [], sent[0].serial);
+      const waits = Boolean(post.flight);
+      answer();
+      return [serials, waits, post.draft.example, post.flight];
+    },
+    refused() {
+      const { post, sent, answer } = made();
+      post.type("batch", "abc", [0, 0]);
+      answer({}, [{ field: "batch", row: 0, column: 0 }]);
+      post.type("batch", "7", [1, 1]);
+      answer({ batch: [[1, 2], [3, 7]] }, [{ field: "batch", row: 0, column: 0 }]);
+      const kept = [post.draft.batch, post.typed("batch", [1, 1]) ?? null];
+      post.revert("batch", [0, 0]);
+      return [kept, sent.at(-1).draft.batch];
+    },
+    replaced() {
+      const { post, sent, answer } = made();
+      post.type("batch", "8", [0, 1]);
+      post.command("example", "pair");
+      post.type("batch", "9", [1, 0]);
+      answer({ batch: [[1, 8], [3, 4]] });
+      const flying = sent.at(-1).draft.batch;
+      answer({ batch: [[10, 20], [30, 40], [50, 60]] });
+      return [flying, sent.at(-1).draft.batch, sent.at(-1).draft.example, sent.length];
+    },
+    reshaped() {
+      const { post, sent, answer } = made();
+      post.type("upstream", "abc", [1, 0]);
+      post.type("upstream", "x", [0, 0]);
+      const bad = [1, 0].map((row) => ({ field: "upstream", row, column: 0 }));
+      answer({}, bad.slice(0, 1));
+      answer({}, bad);
+      post.reshape("batch", (rows) => rows.slice(0, 1));
+      const flying = sent.at(-1).draft;
+      answer({ batch: [[1, 2]], upstream: [[0, 0]] });
+      return [flying.batch, flying.upstream, sent.at(-1).draft.upstream];
+    },
+    settled() {
+      const { post, sent, answer } = made();
+      post.type("step", 1);
+      answer({ step: 1 });
+      pass(400);
+      post.type("step", 2);
+      answer({ step: 2 });
+      pass(400);
+      const early = sent.length;
+      pass(100);
+      answer();
+      pass(5000);
+      post.change({ section: "code" });
+      return [early, sent.map((edit) => edit.settled)];
+    },
+    paused() {
+      const { post, sent, answer } = made();
+      post.type("step", 1);
+      post.pause();
+      answer({ step: 1 });
+      pass(1000);
+      post.type("step", 2);
+      pass(900);
+      const before = sent.length;
+      pass(100);
+      return [before, sent.map(({ draft, settled }) => [draft.step, settled])];
+    },
+    disposed() {
+      timers.clear();
+      const { post, sent } = made();
+      post.type("step", 1);
+      post.type("step", 2);
+      post.answered({ serial: 1, state: {}, problems: [] });
+      post.dispose();
+      for (let i = 0; i < 5; i += 1) pass(5000);
+      return [sent.length, timers.size];
+    },
+  };
+  try {
+    return Object.fromEntries(Object.entries(run).map(([name, scenario]) => [name, scenario()]));
+  } finally {
+    Object.assign(globalThis, real);
+  }
+}"""
+
 
 def value(page: AnatomyPage, name: str) -> str:
     return page.page.input_value(at(name))
@@ -73,7 +199,7 @@ def test_a_typed_number_changes_the_mean_and_the_link_opens_the_same_elsewhere(a
 def test_a_cell_that_is_no_number_is_said_and_escape_puts_it_back(anatomy):
     anatomy.open()
     anatomy.type("cell-1-0", "two")
-    assert "Row 2, column 1 of the batch must be a number" in problem(anatomy, "must be")
+    assert "Sample 2, channel 1 of the batch must be a number" in problem(anatomy, "must be")
     assert anatomy.attribute("cell-1-0", "aria-invalid") == "true"
     assert anatomy.text("number-mean") == "3", "the last good table"
     anatomy.type("cell-0-0", "7")
@@ -86,14 +212,15 @@ def test_a_cell_that_is_no_number_is_said_and_escape_puts_it_back(anatomy):
 def test_pasted_nonsense_is_said_and_the_last_good_table_stays(anatomy):
     anatomy.open("?example=outlier")
     for text, said in (
-        ("to be\nor not", "Row 1, column 1 of the batch must be a number"),
-        ("1 2\nnan 3", "Row 2, column 1 of the batch must be a number"),
-        ("1 2 3\n4 5", "Row 2 of the batch has 2 numbers where row 1 has 3"),
+        ("to be\nor not", "Sample 1, channel 1 of the batch must be a number"),
+        ("1 2\nnan 3", "Sample 2, channel 1 of the batch must be a number"),
+        ("1 2 3\n4 5", "Sample 2 of the batch has 2 numbers where sample 1 has 3"),
         ("1\t2\n" * 10_000, "10,000 rows; at most 32"),
     ):
         anatomy.page.evaluate(PASTE, [at("cell-0-0"), text])
         assert said in problem(anatomy, re.escape(said))
         assert value(anatomy, "cell-4-0") == "50"
+        assert anatomy.page.locator(f"{at('anatomy')} [aria-invalid]").count() == 0, "no cell here is wrong"
         assert anatomy.query() == {"example": "outlier"}
 
 
@@ -103,6 +230,61 @@ def test_a_block_from_a_spreadsheet_replaces_the_table(anatomy):
     anatomy.wait_text("number-mean", "^2$")
     assert anatomy.page.locator(at("cell-2-0")).count() == 0
     assert anatomy.wait_query("batch", ";") == "1,-1;3,-3"
+
+
+def test_a_cell_typed_right_after_choosing_an_example_belongs_to_the_example(anatomy):
+    anatomy.open()
+    anatomy.page.select_option(at("example"), "outlier")
+    anatomy.type("cell-0-0", "77")
+    anatomy.wait_query("batch", "^77,4;2,6;")
+    assert value(anatomy, "cell-0-0") == "77"
+    anatomy.page.evaluate(PASTE, [at("cell-0-0"), "1 2\n3 4\n5 6"])
+    anatomy.type("cell-1-1", "44")
+    assert anatomy.wait_query("batch", "44") == "1,2;3,44;5,6"
+
+
+def test_a_bad_gradient_does_not_hold_up_another_sample(anatomy):
+    anatomy.open("?section=backward")
+    anatomy.type("upstream-1-0", "abc")
+    problem(anatomy, "channel 1 of")
+    anatomy.click("add-row")
+    anatomy.page.wait_for_selector(at("upstream-6-0"))
+    problem(anatomy, "channel 1 of")
+    assert value(anatomy, "upstream-1-0") == "abc"
+    anatomy.type("upstream-1-0", "4")
+    anatomy.wait_text("problem", "^$")
+    anatomy.wait_query("upstream", ";4,")
+
+
+def test_large_numbers_keep_the_digits_before_the_point(anatomy):
+    anatomy.open()
+    anatomy.type("cell-0-0", "71234")
+    anatomy.wait_text("number-mean", "^11875$")
+    assert anatomy.page.locator("tfoot .is-mean td").first.inner_text() == "11875"
+    assert "71234" in anatomy.text("step-mean")
+
+
+def test_ten_steps_of_a_slider_are_one_entry_of_the_history(anatomy):
+    anatomy.open()
+    before = anatomy.js("history.length")
+    anatomy.page.focus(at("slider-gamma"))
+    for _ in range(10):
+        anatomy.page.keyboard.press("ArrowRight")
+    assert anatomy.wait_query("gamma", r"^1\.5,") == "1.5,1,1"
+    assert anatomy.js("history.length") == before + 1
+
+
+def test_edits_on_their_way(anatomy):
+    anatomy.open()
+    ran = anatomy.js(POST)
+    assert ran["newest"] == [1, [1, 3]], "one in flight, then the newest"
+    assert ran["overdue"] == [[[1, 1], [2, 1], [3, 1]], True, None, 0], "a command keeps its first serial"
+    assert ran["refused"] == [[[["abc", 2], [3, 7]], None], [[1, 2], [3, 7]]]
+    assert ran["replaced"] == [[[1, 8], [3, 4]], [[10, 20], ["9", 40], [50, 60]], None, 3]
+    assert ran["reshaped"] == [[[1, 2]], [[0, 0], [0, 0]], [["x", 0]]]
+    assert ran["settled"] == [2, [False, False, True, True]]
+    assert ran["paused"] == [1, [[1, False], [2, True]]]
+    assert ran["disposed"] == [1, 0]
 
 
 def test_the_layer_undoes_itself_and_the_input_returns(anatomy):
@@ -172,6 +354,24 @@ def test_kerass_momentum_is_the_other_way_round_and_a_batch_of_one_is_refused(an
     anatomy.wait_text("number-gap", r"\d")
 
 
+def test_a_momentum_that_keras_cannot_have_is_said_in_kerass_own_terms(anatomy):
+    anatomy.open("?section=modes&momentum=0.0005")
+    assert value(anatomy, "field-keras_momentum") == "0.9995"
+    anatomy.page.focus(at("field-keras_momentum"))
+    for letter in "0.95":
+        anatomy.page.keyboard.press(letter)
+    anatomy.wait_query("momentum", r"^0\.05$")
+    assert value(anatomy, "field-keras_momentum") == "0.95"
+    anatomy.type("field-keras_momentum", "0.9995")
+    anatomy.wait_query("momentum", r"^0\.0005$")
+    anatomy.type("field-keras_momentum", "1.5")
+    anatomy.page.get_by_text("Keras’s momentum must be a number from 0 to 1; got “1.5”.").wait_for()
+    assert anatomy.attribute("field-keras_momentum", "aria-invalid") == "true"
+    anatomy.page.press(at("field-keras_momentum"), "Escape")
+    assert value(anatomy, "field-keras_momentum") == "0.9995"
+    assert anatomy.query()["momentum"] == "0.0005"
+
+
 def test_pointing_at_a_cell_lights_up_those_that_share_its_mean(anatomy):
     anatomy.open("?section=axes")
     lit = f"{at('anatomy')} .bnviz-cube.is-lit"
@@ -190,11 +390,35 @@ def test_the_scale_of_the_weights_leaves_the_output_and_divides_the_gradient(ana
     assert float(anatomy.text("number-output_change")) == pytest.approx(0, abs=1e-3)
 
 
+def test_the_legend_shows_the_numbers_of_the_chosen_scale(anatomy):
+    anatomy.open("?section=scale&log_scale=0.9")
+    assert anatomy.wait_text("value-gradient-idealGradient", "0") == "0.126"
+    assert anatomy.text("value-gradient-gradient") == anatomy.text("number-gradient").removeprefix("× ")
+    anatomy.type("field-log_scale", "9")
+    assert "from -6 to 6" in problem(anatomy, "from")
+    assert anatomy.text("number-a") == "a = 7.94"
+    anatomy.open("?section=scale&eps=10&batch=1,2;3,4;5,7")
+    assert "At 10, for one, the output changes" in anatomy.text("finding")
+
+
 def test_a_mistake_is_switched_on_and_says_its_number(anatomy):
     anatomy.open("?section=mistakes&example=constant")
     anatomy.click("toggle-no_eps")
     assert "finite" in anatomy.wait_text("reading-no_eps", "finite")
     anatomy.wait_query("mistakes", "no_eps")
+
+
+def test_what_is_no_number_stands_within_the_picture(anatomy):
+    anatomy.open("?section=mistakes&mistakes=no_eps&batch=" + ";".join(["1,2"] * 32))
+    outside = """() => {
+      const picture = document.querySelector('[data-bnviz="rows-no_eps"] svg');
+      const { left, right } = picture.getBoundingClientRect();
+      const marks = [...picture.querySelectorAll(".is-lost")].map((mark) => mark.getBoundingClientRect());
+      return [marks.length, marks.filter((mark) => mark.left < left || mark.right > right).length];
+    }"""
+    anatomy.page.wait_for_selector(f"{at('rows-no_eps')} .is-lost")
+    assert anatomy.page.evaluate(outside) == [64, 0]
+    assert "NaN" in anatomy.page.get_attribute(f"{at('rows-no_eps')} svg", "aria-label")
 
 
 def test_the_code_is_shown_and_copied_whole(chromium, app):
@@ -218,8 +442,11 @@ def test_from_the_lab_to_the_anatomy_and_back_nothing_is_lost(desktop, app):
     lab.page.get_by_role("link", name="Anatomy").click()
     page = AnatomyPage(lab.page, app.url)
     page.wait_ready()
+    style = page.js(STYLE)
     page.type("cell-0-0", "7")
     page.wait_query("batch", "^7,")
+    page.type("cell-1-0", "abc")
+    problem(page, "must be")
     lab.page.get_by_role("link", name="Lab").click()
     lab.wait_usable()
     assert lab.wait_query("width", "16")
@@ -227,5 +454,24 @@ def test_from_the_lab_to_the_anatomy_and_back_nothing_is_lost(desktop, app):
     page.wait_ready()
     page.wait_query("batch", "^7,")
     assert value(page, "cell-0-0") == "7"
+    assert page.js(STYLE) == style
+    assert page.text("problem") == "", "what was refused is no longer there"
+    assert page.attribute("cell-1-0", "aria-invalid") is None
     lab.page.close()
     lab.check_manners()
+
+
+def test_a_section_that_could_not_be_loaded_is_chosen_again(chromium, app):
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = AnatomyPage(context.new_page(), app.url)
+    page.page.route("**/plotly.min.js", lambda route: route.abort())
+    page.page.route("**/anatomy/modes.js", lambda route: route.abort(), times=1)
+    page.open()
+    page.click("tab-modes")
+    page.page.get_by_text("“Train and eval” could not be loaded").wait_for()
+    page.section("modes")
+    page.wait_text("number-gap", r"\d")
+    page.page.get_by_text("The line charts can't be drawn").wait_for()
+    context.close()
+    assert page.complaints
+    assert all("Failed to load resource" in complaint for complaint in page.complaints)

@@ -13,6 +13,7 @@ from bnviz.experiment.tables import (
     MAX_COLUMNS,
     MAX_ROWS,
     MIN_ROWS,
+    SMALLEST,
     TableError,
     check_table,
     number,
@@ -21,7 +22,7 @@ from bnviz.experiment.tables import (
     to_text,
 )
 
-numbers = st.floats(-LARGEST, LARGEST).map(lambda value: value + 0.0)
+numbers = st.floats(-LARGEST, LARGEST).filter(lambda value: value == 0 or abs(value) >= SMALLEST).map(lambda v: v + 0.0)
 
 
 @st.composite
@@ -72,17 +73,19 @@ def test_any_text_is_a_table_or_a_clear_error(text):
 
 
 WRONG = {
-    "letters": ("1 2\n3 abc", "row 2, column 2 of the batch must be a number, such as 1.5 or -2e-3; got 'abc'"),
-    "not a number": ("1 nan\n3 4", "row 1, column 2 of the batch must be a number"),
-    "an infinite number": ("1 2\ninf 4", "row 2, column 1 of the batch must be a number"),
-    "a huge number": ("1 2\n3 1e300", "row 2, column 2 of the batch must be from -1,000,000 to 1,000,000"),
-    "a decimal comma": ("1,5;2\n3;4", "row 1, column 1 of the batch must be a number: write a point, as in 1.5"),
-    "ragged rows": ("1 2 3\n4 5", "row 2 of the batch has 2 numbers where row 1 has 3"),
-    "an empty cell": ("1\t2\n3\t", "row 2, column 2 of the batch must be a number, such as 1.5 or -2e-3; got nothing"),
+    "letters": ("1 2\n3 abc", "sample 2, channel 2 of the batch must be a number, such as 1.5 or -2e-3; got 'abc'"),
+    "not a number": ("1 nan\n3 4", "sample 1, channel 2 of the batch must be a number"),
+    "an infinite number": ("1 2\ninf 4", "sample 2, channel 1 of the batch must be a number"),
+    "a huge number": ("1 2\n3 1e300", "sample 2, channel 2 of the batch must be from -1,000,000 to 1,000,000"),
+    "a decimal comma": ("1,5;2\n3;4", "sample 1, channel 1 of the batch must be a number: a point"),
+    "ragged rows": ("1 2 3\n4 5", "sample 2 of the batch has 2 numbers where sample 1 has 3"),
+    "an empty cell": ("1\t2\n3\t", "sample 2, channel 2 of the batch must be a number, such as"),
     "one sample": ("1 2 3", "the batch needs at least 2 rows: one sample has no batch variance; got 1"),
-    "ten thousand rows": ("1 2\n" * 10_000, "what was pasted into the batch has 10,000 rows; at most 32 fit"),
+    "ten thousand rows": ("1 2\n" * 10_000, "the batch has 10,000 rows; at most 32 fit on the page"),
     "too many columns": ("1 2 3 4 5 6 7 8 9\n" * 2, "the batch has 9 columns; 1 to 8 fit on the page"),
-    "nothing": (" \n\t\n", "there are no numbers in what was pasted into the batch"),
+    "a number whose square is none": ("1e-300 2\n3 4", "sample 1, channel 1 of the batch must be 0 or at least 1e-30"),
+    "a comma between thousands": ("1 2\n3\t1,000", "sample 2, channel 2 of the batch must be a number: a point before"),
+    "nothing": (" \n\t\n", "there are no numbers for the batch"),
 }  # fmt: skip
 
 
@@ -132,3 +135,14 @@ def test_numbers_are_read_as_people_type_them(typed, value):
 def test_what_is_no_number_is_refused(typed):
     with pytest.raises(ConfigError, match="eps must be a number"):
         number("eps", typed)
+
+
+def test_a_line_of_headings_above_the_numbers_is_left_out():
+    assert parse_table("batch", "height\tmass\n1.6\t58\n1.8\t83") == ((1.6, 58.0), (1.8, 83.0))
+    assert len(parse_table("batch", "a b\n" + "1 2\n" * MAX_ROWS)) == MAX_ROWS
+
+
+@pytest.mark.parametrize("text", ["a b\nc d\n1 2\n3 4", "a\n1 2\n3 4", "nan nan\n1 2\n3 4", "1 2\na b\n3 4"])
+def test_other_words_are_no_headings(text):
+    with pytest.raises(TableError):
+        parse_table("batch", text)

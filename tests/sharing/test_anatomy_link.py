@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from bnviz.experiment.anatomy import EXAMPLES, FIELDS, GROUPS, MISTAKES, UPSTREAMS, Anatomy, upstream_of
 from bnviz.experiment.fields import ConfigError
-from bnviz.experiment.tables import LARGEST
+from bnviz.experiment.tables import LARGEST, SMALLEST
 from bnviz.sharing.anatomy_link import decode_anatomy, encode_anatomy
 from bnviz.sharing.query import MAX_LENGTH
 
-numbers = st.floats(-LARGEST, LARGEST).map(lambda value: value + 0.0)
+numbers = st.floats(-LARGEST, LARGEST).filter(lambda value: value == 0 or abs(value) >= SMALLEST).map(lambda v: v + 0.0)
 
 
 def _plain(name: str) -> st.SearchStrategy:
@@ -83,8 +83,8 @@ WRONG = {
     "an unknown section": ({"section": "tail"}, "section must be one of"),
     "an unknown example": ({"example": "x"}, "example must be one of plain, outlier"),
     "an example and a batch": ({"example": "pair", "batch": "1;2"}, "names an example and a batch of its own"),
-    "a ragged batch": ({"batch": "1,2;3"}, "row 2 of the batch has 1 numbers where row 1 has 2"),
-    "words in the batch": ({"batch": "a;b"}, "row 1, column 1 of the batch must be a number"),
+    "a ragged batch": ({"batch": "1,2;3"}, "sample 2 of the batch has 1 number where sample 1 has 2"),
+    "words in the batch": ({"batch": "a;b"}, "sample 1, channel 1 of the batch must be a number"),
     "a gamma too many": ({"gamma": "1,2,3,4"}, "gamma must be 3 numbers"),
     "a gamma of words": ({"gamma": "1,x,3"}, "gamma of channel 2 must be a number"),
     "an upstream of another shape": ({"upstream": "1;2"}, "upstream must have the batch's shape"),

@@ -52,10 +52,20 @@ def test_a_cell_that_is_no_number_is_named_and_the_last_good_table_stays(state):
     edit(state, batch=typed(PLAIN.batch, 2, 1, "abc"), eps="0.5")
     (problem,) = state.problems
     assert (problem["field"], problem["row"], problem["column"]) == ("batch", 2, 1)
-    assert "Row 3, column 2 of the batch must be a number" in problem["message"]
+    assert "Sample 3, channel 2 of the batch must be a number" in problem["message"]
     assert state.anatomy == PLAIN.replace(eps=0.5), "what can be read is taken"
     edit(state, batch=typed(PLAIN.batch, 2, 1, "3"))
     assert state.problems == []
+
+
+def test_every_bad_cell_is_named_and_the_good_ones_are_taken(state):
+    cells = typed(PLAIN.batch, 0, 0, "8")
+    cells[1][1], cells[5][2] = "x", ""
+    edit(state, batch=cells)
+    assert [(problem["row"], problem["column"]) for problem in state.problems] == [(1, 1), (5, 2)]
+    expected = np.array(PLAIN.batch)
+    expected[0, 0] = 8
+    np.testing.assert_array_equal(state.anatomy.batch, expected)
 
 
 def test_a_gamma_that_is_no_number_is_told_by_its_channel(state):
@@ -107,9 +117,9 @@ def test_undo_sets_what_returns_the_input(state):
     ("field", "text", "said"),
     [
         ("batch", "1 2\n" * 10_000, "10,000 rows; at most 32"),
-        ("batch", "hello world\nagain me", "Row 1, column 1 of the batch must be a number"),
-        ("batch", "1 nan\n2 3", "Row 1, column 2 of the batch must be a number"),
-        ("batch", "1 2\n3", "Row 2 of the batch has 1 numbers where row 1 has 2"),
+        ("batch", "hello world\nagain me", "Sample 1, channel 1 of the batch must be a number"),
+        ("batch", "1 nan\n2 3", "Sample 1, channel 2 of the batch must be a number"),
+        ("batch", "1 2\n3", "Sample 2 of the batch has 1 number where sample 1 has 2"),
         ("upstream", "1 2\n3 4", "The gradient dL/dy must have the batch's shape, 6 rows of 3; got 2 of 2"),
         ("gamma", "1", "Field must be one of batch, upstream"),
     ],

@@ -2,13 +2,18 @@
 
 import { power, tick } from "./format.js";
 
+/** A round step that divides `span` into about `wanted` parts. */
+export function roundStep(span, wanted) {
+  const raw = span / Math.max(1, wanted);
+  const unit = 10 ** Math.floor(Math.log10(raw));
+  return unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999);
+}
+
 /** About `wanted` round numbers within [low, high]. */
 export function roundTicks(low, high, wanted) {
   const span = high - low;
   if (!(span > 0) || !Number.isFinite(span)) return [low];
-  const raw = span / Math.max(1, wanted);
-  const unit = 10 ** Math.floor(Math.log10(raw));
-  const step = unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999);
+  const step = roundStep(span, wanted);
   const first = Math.ceil(low / step - 1e-9);
   const ticks = [];
   for (let k = first; k * step <= high + step * 1e-9; k += 1) ticks.push(Number((k * step).toPrecision(12)));
@@ -21,9 +26,7 @@ export function roundRange(low, high, wanted = 4) {
     const pad = Math.abs(low) * 0.1 || 1;
     return [low - pad, high + pad];
   }
-  const raw = (high - low) / wanted;
-  const unit = 10 ** Math.floor(Math.log10(raw));
-  const step = (unit * [1, 2, 5, 10].find((factor) => factor * unit >= raw * 0.999)) / 2;
+  const step = roundStep(high - low, wanted) / 2;
   return [Math.floor(low / step) * step, Math.ceil(high / step) * step];
 }
 

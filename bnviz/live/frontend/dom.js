@@ -1,8 +1,15 @@
 // Small helpers that build and move elements. No state.
 
 /** Create an element: el("button", {class: "x", "data-bnviz": "play", on: {click}}, "text", child). */
-export function el(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
+export const el = (tag, properties, ...children) => furnish(document.createElement(tag), properties, children);
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+
+/** svg("circle", {cx: 1, on: {click}}, child): as el(), for SVG. */
+export const svg = (tag, properties, ...children) =>
+  furnish(document.createElementNS(NAMESPACE, tag), properties, children);
+
+function furnish(node, properties = {}, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === null || value === undefined || value === false) continue;
     if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
@@ -27,16 +34,12 @@ export function setAttribute(node, name, value) {
 
 /** A stroke sample in an arm's colour and dash, so that colour is never the only cue. */
 export function swatch(arm) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "bnviz-swatch");
-  svg.setAttribute("viewBox", "0 0 30 8");
-  svg.setAttribute("aria-hidden", "true");
-  const line = document.createElementNS("http://www.w3.org/2000/svg", "line");
-  const place = { x1: 1, x2: 29, y1: 4, y2: 4, "stroke-width": 3, "stroke-dasharray": DASHES[arm % 4].join(" ") };
-  for (const [name, value] of Object.entries(place)) line.setAttribute(name, value);
-  line.style.stroke = `var(--bnviz-arm-${arm % 4})`;
-  svg.append(line);
-  return svg;
+  const dash = { "stroke-dasharray": DASHES[arm % 4].join(" "), style: `stroke: var(--bnviz-arm-${arm % 4})` };
+  return svg(
+    "svg",
+    { class: "bnviz-swatch", viewBox: "0 0 30 8", "aria-hidden": "true" },
+    svg("line", { x1: 1, x2: 29, y1: 4, y2: 4, "stroke-width": 3, ...dash }),
+  );
 }
 
 /** Dash patterns of the arms on canvas and in swatches: dashed, solid, dotted, dash-dot. */

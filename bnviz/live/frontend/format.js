@@ -18,16 +18,20 @@ function tidy(number) {
   return magnitude !== 0 && (magnitude < 1e-4 || magnitude >= 1e9) ? number.toExponential() : String(number);
 }
 
+/** So many significant digits, but never fewer than stand before the point. */
+export const significant = (value, digits) =>
+  String(Math.abs(value) >= 10 ** digits ? Math.round(value) : Number(value.toPrecision(digits)));
+
 /** Four significant digits, for tooltips and summaries. */
 export function brief(value) {
   if (value === undefined || Number.isNaN(value)) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const magnitude = Math.abs(value);
-  if (magnitude !== 0 && (magnitude < 1e-3 || magnitude >= 1e5)) return minus(value.toExponential(2));
-  return minus(String(Number(value.toPrecision(4))));
+  if (magnitude !== 0 && (magnitude < 1e-3 || magnitude >= 1e6)) return minus(value.toExponential(2));
+  return minus(significant(value, 4));
 }
 
-const minus = (text) => text.replace(/-/g, "−");
+export const minus = (text) => text.replace(/-/g, "−");
 
 export function percent(share, digits = 1) {
   return Number.isFinite(share) ? `${(100 * share).toFixed(digits)} %` : "–";

@@ -9,7 +9,7 @@ import { Problems } from "./problems.js";
 import { Tabs } from "./tabs.js";
 
 /** The sections: a tab, the sentence under it, and where its class is. `static bench = true` there: the inputs beside it. */
-export const SECTIONS = [
+const SECTIONS = [
   {
     name: "forward",
     title: "Forward",
@@ -28,7 +28,7 @@ export const SECTIONS = [
     name: "modes",
     title: "Train and eval",
     question:
-      "In training the layer uses the batch it sees; in evaluation, running averages of earlier ones. Turn the momentum and move the data: the two can disagree.",
+      "In training the layer uses the batch it sees; in evaluation, running averages of the batches so far. Turn the momentum and move the data: the two can disagree.",
     load: () => import("./modes.js").then((module) => module.ModesSection),
   },
   {
@@ -61,28 +61,29 @@ export const SECTIONS = [
 
 export class App {
   constructor(root, assets) {
-    Object.assign(this, { root, assets, state: {}, result: {}, problems: [], examples: [], upstreams: [], width: 0 });
+    Object.assign(this, { root, assets, state: {}, result: {}, problems: [], examples: [], upstreams: [] });
+    Object.assign(this, { fields: {}, limits: {} });
     this.sections = new Map();
     this.shown = null;
     this.looked = 0;
     this.theme = readTheme(root);
     this.post = new Post(
       (edit) => this.component.setStateValue("edit", edit),
-      (times) => setText(this.notice, times > 1 ? "Still waiting for the app; asking again …" : ""),
+      (times) => setText(this.late, times ? "Waiting for the app: the numbers are old, what you typed is kept …" : ""),
     );
     this.tabs = new Tabs(this, SECTIONS);
     this.headline = el("p", { class: "anatomy-headline", "data-bnviz": "question" });
-    this.notice = el("p", { class: "anatomy-notice", role: "status" });
+    const line = () => el("p", { class: "anatomy-notice", role: "status" });
+    [this.late, this.unloaded, this.undrawn] = [line(), line(), line()];
     this.alerts = new Problems(this);
     this.bench = new Bench(this);
     this.body = el("div", { class: "anatomy-body", id: "anatomy-panel", role: "tabpanel", tabindex: "-1" });
-    root.append(this.tabs.node, this.alerts.node, this.headline, this.notice, this.body);
+    const notices = [this.late, this.unloaded, this.undrawn];
+    root.append(this.tabs.node, this.alerts.node, this.headline, ...notices, this.body);
     this.listen();
   }
 
   listen() {
-    this.observer = new ResizeObserver(() => this.resized());
-    this.observer.observe(this.root);
     this.scheme = window.matchMedia("(prefers-color-scheme: dark)");
     this.repaint = () => setTimeout(() => this.readTheme(), 60);
     this.scheme.addEventListener("change", this.repaint);
@@ -91,6 +92,8 @@ export class App {
       if (sample) this.look(Number(sample.dataset.sample));
     };
     for (const kind of ["pointerover", "pointerdown", "focusin"]) this.root.addEventListener(kind, point);
+    this.leave = (event) => event.target.closest?.("a[href]:not([target=_blank])") && this.post.pause();
+    document.addEventListener("click", this.leave, true);
   }
 
   // What comes from Python
@@ -101,59 +104,47 @@ export class App {
     this.readTheme();
     const { data } = component;
     if (!data) return;
-    this.examples = data.examples ?? this.examples;
-    this.upstreams = data.upstreams ?? this.upstreams;
-    this.problems = data.problems ?? [];
+    const { examples, upstreams, fields, limits, serial, state, problems = [] } = data;
+    Object.assign(this, { examples, upstreams, fields, limits, state });
+    // What an edit before this page's own was refused for is not to be seen here any more.
+    this.problems = problems.filter(({ field }) => field === "link" || serial >= this.post.first);
     this.result = revive(data.result ?? {});
-    this.post.answered({ serial: data.serial, state: data.state, problems: this.problems });
-    this.state = data.state;
-    if (!this.post.flight) setText(this.notice, "");
+    this.post.answered({ serial, state, problems: this.problems });
+    if (!this.post.flight) setText(this.late, "");
     this.looked = Math.min(this.looked, this.state.batch.length - 1);
-    this.show(this.draft.section);
+    this.show(this.post.draft.section);
     this.alerts.update(this.problems);
     this.bench.update(this.state, this.result, this.problems);
     this.refresh();
     this.mark();
   }
 
+  /** Whether the shown section's numbers are there. */
+  get ready() {
+    return this.result[this.shown] !== undefined;
+  }
+
   /** Give the shown section its numbers, once they are there. */
   refresh() {
     const section = this.sections.get(this.shown);
-    const ready = section && this.result[this.shown] !== undefined;
-    this.body.classList.toggle("is-waiting", !ready);
-    if (ready) section.update(this.state, this.result, this.problems);
+    this.body.classList.toggle("is-waiting", !(section && this.ready));
+    if (section && this.ready) section.update(this.state, this.result, this.problems);
   }
 
-  // What goes there
+  // What goes there: see also Post
 
-  get draft() {
-    return this.post.draft;
-  }
-
-  /** Merge into the draft and send; at most one edit is in flight, and the newest wins. */
-  change(values) {
-    this.post.change(values);
-  }
-
-  /** A one-shot: example, upstream_example, paste or undo. */
-  command(name, value) {
-    this.post.command(name, value);
-  }
-
-  /** Put the last good value of a key back. */
-  revert(key) {
-    this.post.revert(key);
-  }
-
-  pending(key) {
-    return this.post.pending(key);
+  /** Another channel: what was refused for the last one would be shown as the new one's. */
+  lookAt(channel) {
+    for (const { field } of this.problems) if (field === "gamma" || field === "beta") this.post.revert(field);
+    this.post.change({ channel });
   }
 
   // Sections
 
   choose(name) {
+    if (name === this.failed) this.shown = null;
     this.show(name);
-    this.change({ section: name });
+    this.post.change({ section: name });
   }
 
   show(name) {
@@ -169,6 +160,8 @@ export class App {
 
   load(entry) {
     this.body.classList.add("is-waiting");
+    this.failed = null;
+    setText(this.unloaded, "");
     entry.load().then(
       (Section) => {
         if (!this.sections.has(entry.name)) this.sections.set(entry.name, new Section(this));
@@ -177,7 +170,10 @@ export class App {
         this.refresh();
         this.mark();
       },
-      (error) => setText(this.notice, `This section could not be loaded (${error.message}). Reload the page.`),
+      () => {
+        this.failed = entry.name;
+        setText(this.unloaded, `“${entry.title}” could not be loaded. Choose it again.`);
+      },
     );
   }
 
@@ -187,7 +183,7 @@ export class App {
     this.body.dataset.section = this.shown;
     this.body.setAttribute("aria-labelledby", `anatomy-tab-${this.shown}`);
     this.body.replaceChildren(...(beside ? [this.bench.node] : []), section.node);
-    this.body.classList.toggle("is-waiting", this.result[this.shown] === undefined);
+    this.body.classList.toggle("is-waiting", !this.ready);
   }
 
   // What is looked at
@@ -196,7 +192,7 @@ export class App {
   look(row) {
     if (row === this.looked || !(row < this.state.batch?.length)) return;
     this.looked = row;
-    this.sections.get(this.shown)?.look?.(row);
+    if (this.ready) this.sections.get(this.shown)?.look?.(row);
     this.mark();
   }
 
@@ -208,7 +204,10 @@ export class App {
 
   /** The library for line charts: loaded when a section first asks for it. */
   get plotly() {
-    return loadPlotly(new URL("plotly.min.js", this.assets).href);
+    this.library ??= loadPlotly(new URL("plotly.min.js", this.assets).href).catch((error) =>
+      setText(this.undrawn, `The line charts can't be drawn: ${error.message}. Reload the page.`),
+    );
+    return this.library;
   }
 
   readTheme() {
@@ -218,19 +217,11 @@ export class App {
     if (changed) for (const section of this.sections.values()) section.theme?.();
   }
 
-  /** Another width: the shown section may want another layout (`resize()`, if it has one). */
-  resized() {
-    const width = Math.round(this.root.getBoundingClientRect().width);
-    if (!width || width === this.width) return;
-    this.width = width;
-    this.tabs.reveal(this.shown);
-    this.sections.get(this.shown)?.resize?.();
-  }
-
   dispose() {
     this.post.dispose();
-    this.observer.disconnect();
+    this.tabs.dispose();
     this.scheme.removeEventListener("change", this.repaint);
+    document.removeEventListener("click", this.leave, true);
     for (const section of this.sections.values()) section.dispose?.();
     this.root.remove();
   }

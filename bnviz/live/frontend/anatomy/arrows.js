@@ -1,7 +1,9 @@
 // dx of each sample as three arrows, head to tail: straight, through the mean, through the variance.
 
-import { onWidth, short, svg } from "./pieces.js";
-import { domainOf, place, ticksOf } from "./scales.js";
+import { roundTicks } from "../axes.js";
+import { svg } from "../dom.js";
+import { onWidth, short } from "./pieces.js";
+import { domainOf, place } from "./scales.js";
 
 export const WAYS = [
   { name: "direct", title: "straight" },
@@ -66,7 +68,7 @@ export class Arrows {
     const bottom = TOP + dx.length * pitch;
     this.node.setAttribute("height", bottom + 4);
     const x = place(this.domain, LEFT + 8, width - RIGHT - 8);
-    const ticks = ticksOf(this.domain, (width - LEFT - RIGHT) / 80);
+    const ticks = roundTicks(...this.domain, (width - LEFT - RIGHT) / 80);
     this.axis.replaceChildren(
       ...ticks.flatMap((tick) => [
         svg("line", {

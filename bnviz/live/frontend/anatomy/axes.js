@@ -2,25 +2,24 @@
 
 import { el, setText } from "../dom.js";
 import { Cubes } from "./cubes.js";
-import { choice } from "./inputs.js";
+import { Choice } from "./inputs.js";
 import { fixed, short } from "./pieces.js";
 
-const NORMS = [
-  { value: "batch", label: "BatchNorm, conv", title: "A channel over all samples and places" },
-  { value: "batch_dense", label: "BatchNorm, dense", title: "A feature over all samples" },
-  { value: "layer", label: "LayerNorm", title: "All features of one sample" },
-  { value: "instance", label: "InstanceNorm", title: "One channel of one sample" },
-  { value: "group", label: "GroupNorm", title: "A group of channels of one sample" },
-];
-const GROUPS = [1, 2, 3, 6].map((value) => ({ value, label: String(value) }));
+const LABELS = {
+  batch: { label: "BatchNorm, conv", title: "A channel over all samples and places" },
+  batch_dense: { label: "BatchNorm, dense", title: "A feature over all samples" },
+  layer: { label: "LayerNorm", title: "All features of one sample" },
+  instance: { label: "InstanceNorm", title: "One channel of one sample" },
+  group: { label: "GroupNorm", title: "A group of channels of one sample" },
+};
 
 export class AxesSection {
   constructor(app) {
     this.app = app;
     this.normalized = false;
     this.finding = el("p", { class: "bnviz-finding", "data-bnviz": "finding", "aria-live": "polite" });
-    this.norm = choice(app, { key: "norm", label: "Norm", options: NORMS });
-    this.groups = choice(app, { key: "groups", label: "Groups", options: GROUPS });
+    this.norm = new Choice(app, { key: "norm", label: "Norm", labels: LABELS });
+    this.groups = new Choice(app, { key: "groups", label: "Groups" });
     this.cubes = new Cubes({
       look: (cell) => this.show(cell ?? this.pinned),
       pin: (cell) => this.pin(cell),
@@ -80,12 +79,11 @@ export class AxesSection {
     return el("dl", { class: "bnviz-axes-layer" }, row("PyTorch", torch), row("Learnt", parameters));
   }
 
-  update(state, { axes }, problems) {
+  update(state, { axes }) {
     this.axes = axes;
-    this.state = state;
-    this.norm.update(state, problems);
-    this.groups.update(state, problems);
-    this.groups.node.hidden = this.app.draft.norm !== "group";
+    this.norm.update();
+    this.groups.update();
+    this.groups.node.hidden = this.app.post.draft.norm !== "group";
     const shape = axes.shape.join();
     if (shape !== this.shape) {
       const [, C, H, W] = axes.shape;
@@ -133,10 +131,10 @@ export class AxesSection {
     const place = axes.shape[2] > 1 ? `, row ${h + 1}, column ${w + 1}` : "";
     setText(lines.cell, `sample ${n + 1}, channel ${c + 1}${place}: ${short(axes.values[cell])}`);
     setText(lines.formula, "x̂ = (x − μ) / √(σ² + ε)");
-    const minus = mean < 0 ? `+ ${short(-mean)}` : `− ${short(mean)}`;
+    const minus = mean < 0 ? `+ ${short(-mean, 6)}` : `− ${short(mean, 6)}`;
     setText(
       lines.numbers,
-      `(${short(axes.values[cell])} ${minus}) / √(${short(variance)} + 0.00001) = ${short(axes.normalized[cell])}`,
+      `(${short(axes.values[cell])} ${minus}) / √(${short(variance, 6)} + 0.00001) = ${short(axes.normalized[cell])}`,
     );
   }
 
@@ -159,8 +157,6 @@ export class AxesSection {
     const places = H * W > 1 ? `, at all ${H * W} places` : "";
     return `${of(channels, C, "channel")} of ${of(samples, N, "sample")}${places}`;
   }
-
-  theme() {}
 
   dispose() {
     this.cubes.dispose();

@@ -7,10 +7,13 @@ import { setNumber } from "./fields.js";
 import { Graph } from "./graph.js";
 import { action } from "./inputs.js";
 import { frac, math, row } from "./mathml.js";
+import { column } from "./pieces.js";
 import { Table } from "./table.js";
 
-const column = (table, channel) => table.map((one) => one[channel]);
 const key = (name) => el("b", { class: "anatomy-key", "data-bnviz": `number-${name}` });
+
+/** Below this, sums of these terms that cancel are rounding. */
+const roundingOf = (terms) => 1e-14 * terms.reduce((sum, value) => sum + Math.abs(value), 0);
 
 export class BackwardSection {
   static bench = true;
@@ -42,32 +45,17 @@ export class BackwardSection {
   upstreamCard() {
     const { app } = this;
     this.table = new Table(app, { field: "upstream", prefix: "upstream", label: "Gradient of the output, dL/dy" });
-    this.presets = el("div", { class: "anatomy-row is-presets", role: "group", "aria-label": "Examples of dL/dy" });
+    this.presets = app.upstreams.map(({ name, title }) => {
+      const run = () => app.post.command("upstream_example", name);
+      return action({ label: title, name: `upstream-${name}`, quiet: true, run });
+    });
+    const group = { class: "anatomy-row is-presets", role: "group", "aria-label": "Examples of dL/dy" };
     return el(
       "section",
       { class: "anatomy-part", "aria-label": "The gradient from above" },
       el("h3", {}, "From above: dL/dy"),
-      this.presets,
+      el("div", group, ...this.presets),
       this.table.node,
-    );
-  }
-
-  listPresets(current) {
-    const { app } = this;
-    const names = app.upstreams.map(({ name }) => name).join();
-    if (names !== this.names) {
-      this.names = names;
-      const make = ({ name, title }) =>
-        action(app, {
-          label: title,
-          name: `upstream-${name}`,
-          quiet: true,
-          run: () => app.command("upstream_example", name),
-        }).node;
-      this.presets.replaceChildren(...app.upstreams.map(make));
-    }
-    [...this.presets.children].forEach((node, index) =>
-      setAttribute(node, "aria-pressed", app.upstreams[index].name === current),
     );
   }
 
@@ -125,7 +113,7 @@ export class BackwardSection {
     this.dot = key("dot");
     this.dotWhy = el("span");
     this.autograd = el("p", { class: "anatomy-note", role: "status", "data-bnviz": "number-autograd" });
-    const compare = action(this.app, {
+    const compare = action({
       label: "Compare with autograd",
       name: "compare",
       run: () => {
@@ -139,37 +127,47 @@ export class BackwardSection {
       el("h3", {}, "Two facts, whatever comes from above"),
       el("p", {}, "Σ ∂x = ", this.sum, " ", this.sumWhy),
       el("p", {}, "⟨∂x, x̂⟩ = ", this.dot, " ", this.dotWhy),
-      el("div", { class: "anatomy-row" }, compare.node, this.autograd),
+      el("div", { class: "anatomy-row" }, compare, this.autograd),
     );
   }
 
   update(state, { backward, shared }, problems) {
     const c = state.channel;
-    this.listPresets(shared.upstream);
+    this.app.upstreams.forEach(({ name }, index) =>
+      setAttribute(this.presets[index], "aria-pressed", name === shared.upstream),
+    );
     this.table.update(state, problems);
     setNumber(this.dgamma, backward.dgamma[c]);
     setNumber(this.dbeta, backward.dbeta[c]);
     const many = state.batch[0].length > 1;
     setText(this.arrowsTitle, many ? `To the input: dL/dx in channel ${c + 1}` : "To the input: dL/dx");
     const terms = Object.fromEntries(WAYS.map(({ name }) => [name, column(backward[name], c)]));
-    this.arrows.update(terms, column(backward.dx, c));
+    const noise = roundingOf(terms.direct);
+    this.arrows.update(
+      terms,
+      column(backward.dx, c).map((value) => (Math.abs(value) < noise ? 0 : value)),
+    );
     this.writeFacts(backward, c);
     this.writeAutograd(backward);
     this.graph.update(state, backward.nodes);
   }
 
   writeFacts(backward, c) {
+    const noise = roundingOf(column(backward.direct, c));
     setNumber(this.sum, backward.sum_dx[c]);
+    const size = backward.dx_size[c];
+    const all = size < noise ? "Here all of ∂x is." : `Σ |∂x| is ${brief(size)}.`;
     setText(
       this.sumWhy,
-      `That is 0 but for rounding, where Σ |∂x| is ${brief(backward.dx_size[c])}. Shifting the whole batch changes no output, so nothing pushes that way.`,
+      `That is 0 but for rounding. ${all} Shifting the whole batch changes no output, so nothing pushes that way.`,
     );
     setNumber(this.dot, backward.dot[c]);
     const exact = backward.dot_exact[c];
-    setText(
-      this.dotWhy,
-      `That is what ε leaves of it: in theory ${brief(exact)}. Without ε, stretching the whole batch changes no output either.`,
-    );
+    const left =
+      Math.abs(exact) < noise
+        ? "That is 0 but for rounding."
+        : `That is what ε leaves of it: in theory ${brief(exact)}.`;
+    setText(this.dotWhy, `${left} Without ε, stretching the whole batch changes no output either.`);
   }
 
   writeAutograd({ autograd }) {

@@ -1,16 +1,12 @@
 // "As code": the layer as a script that prints the page's own numbers.
 
 import { el, setText } from "../dom.js";
-import { choice } from "./inputs.js";
-import { fixed, short } from "./pieces.js";
+import { brief } from "../format.js";
+import { Choice } from "./inputs.js";
+import { fixed } from "./pieces.js";
 import { write } from "./python.js";
 
-const FRAMEWORKS = [
-  { value: "pytorch", label: "PyTorch" },
-  { value: "keras", label: "Keras 3" },
-  { value: "numpy", label: "NumPy" },
-];
-const NAMES = { pytorch: "PyTorch", keras: "Keras", numpy: "NumPy" };
+const LABELS = { pytorch: { label: "PyTorch" }, keras: { label: "Keras 3" }, numpy: { label: "NumPy" } };
 const SAID = 1600;
 const NUMBERS = [
   ["y", "output y"],
@@ -27,7 +23,7 @@ export class CodeSection {
   constructor(app) {
     this.app = app;
     this.finding = el("p", { class: "bnviz-finding", "data-bnviz": "finding" });
-    this.framework = choice(app, { key: "framework", label: "Library", options: FRAMEWORKS });
+    this.framework = new Choice(app, { key: "framework", label: "Library", labels: LABELS });
     this.code = el("code", { "data-bnviz": "code" });
     this.block = el("pre", { class: "bnviz-code", tabindex: 0, "aria-label": "The script" }, this.code);
     this.copy = el(
@@ -58,14 +54,14 @@ export class CodeSection {
     );
   }
 
-  update(state, { code }, problems) {
-    this.framework.update(state, problems);
+  update(state, { code }) {
+    this.framework.update();
     if (code.text !== this.text) write(this.code, code.text);
     this.text = code.text;
     const lines = code.text.trimEnd().split("\n").length;
     setText(
       this.finding,
-      `Your batch in ${lines} lines of ${NAMES[code.framework] ?? code.framework}, with its gradients and running statistics.`,
+      `Your batch in ${lines} lines of ${LABELS[code.framework].label}, with its gradients and running statistics.`,
     );
     setText(this.note, code.note ?? "");
     this.note.hidden = !code.note;
@@ -100,21 +96,38 @@ export class CodeSection {
     this.timer = setTimeout(() => setText(this.said, ""), text === "Copied" ? SAID : 6 * SAID);
   }
 
-  theme() {}
-
   dispose() {
     clearTimeout(this.timer);
   }
 }
 
+/** Four decimals; where they would not do, four digits. */
+function printed(value) {
+  const size = Math.abs(value);
+  return size >= 1e4 || (size > 0 && size < 1e-3) ? brief(value) : fixed(value, 4);
+}
+
 /** A table [B][C], or one row [C]. */
 function table(key, name, values) {
-  const rows = Array.isArray(values[0]) ? values : [values];
-  const cell = (value) => el("td", { title: String(value) }, Math.abs(value) >= 1e4 ? short(value) : fixed(value, 4));
+  const many = Array.isArray(values[0]);
+  const rows = many ? values : [values];
+  const heads = rows[0].map((_, channel) => el("th", { scope: "col" }, `ch ${channel + 1}`));
+  const corner = many ? [el("th", { scope: "col" }, el("span", { class: "bnviz-hidden" }, "sample"))] : [];
+  const side = (index) => (many ? [el("th", { scope: "row" }, String(index + 1))] : []);
+  const cell = (value) => el("td", { title: String(value) }, printed(value));
   return el(
     "figure",
     { class: "bnviz-printed", "data-bnviz": `printed-${key}` },
     el("figcaption", {}, name),
-    el("div", { class: "bnviz-printed-scroll" }, el("table", {}, ...rows.map((row) => el("tr", {}, ...row.map(cell))))),
+    el(
+      "div",
+      { class: "bnviz-printed-scroll" },
+      el(
+        "table",
+        { "aria-label": name },
+        el("tr", {}, ...corner, ...heads),
+        ...rows.map((row, index) => el("tr", {}, ...side(index), ...row.map(cell))),
+      ),
+    ),
   );
 }

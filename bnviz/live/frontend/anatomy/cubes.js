@@ -1,7 +1,7 @@
 // A batch [N, C, H, W] as plates of small cubes, one plate a sample and channel; the cells of one group are lit.
 
-import { el } from "../dom.js";
-import { onWidth, svg } from "./pieces.js";
+import { el, svg } from "../dom.js";
+import { onWidth } from "./pieces.js";
 
 const NARROW = 620;
 const LEAST_FOR_TEXT = 20;
@@ -53,10 +53,24 @@ export class Cubes {
     this.light();
   }
 
-  /** On a narrow page the channels go down and the samples across: the cells stay large enough to touch. */
   draw() {
-    const [N, C, H, W] = this.batch.shape;
     const focused = this.cells.findIndex(({ node }) => node === document.activeElement);
+    const plan = this.plan();
+    const height = HEAD + plan.down * plan.rise + 4;
+    this.cells = Array.from(this.batch.group, (_, cell) => this.cube(cell, plan));
+    // Back to front within a plate; plates do not overlap.
+    const order = [...this.cells.keys()].sort((a, b) => this.depth(a) - this.depth(b));
+    this.picture.replaceChildren(...this.names(plan), ...order.map((cell) => this.cells[cell].node));
+    this.drawn(plan.half >= LEAST_FOR_TEXT);
+    this.picture.setAttribute("viewBox", `0 0 ${this.width} ${height}`);
+    this.picture.setAttribute("width", this.width);
+    this.picture.setAttribute("height", height);
+    if (focused >= 0) this.cells[Math.min(focused, this.cells.length - 1)].node.focus({ preventScroll: true });
+  }
+
+  /** On a narrow page the channels go down and the samples across: the cells stay large enough to touch. */
+  plan() {
+    const [N, C, H, W] = this.batch.shape;
     const turned = this.width < NARROW;
     const [across, down] = turned ? [N, C] : [C, N];
     const gutter = turned ? 30 : 74;
@@ -64,38 +78,21 @@ export class Cubes {
     const half = Math.min(H > 1 ? 30 : 36, (0.94 * pitch) / (H + W));
     const edge = half / 0.866;
     const thick = 0.45 * edge;
-    const rise = (H + W) * (edge / 2) + thick + 16;
-    this.cells = [];
-    const parts = [];
-    for (let i = 0; i < across; i += 1) {
-      const text = `${turned ? "sample" : "channel"} ${i + 1}`;
-      parts.push(
-        svg(
-          "text",
-          { class: "bnviz-rail-text", x: gutter + (i + 0.5) * pitch, y: 14, "text-anchor": "middle" },
-          pitch < 60 ? text.replace("sample", "n =") : text,
-        ),
-      );
-    }
-    for (let j = 0; j < down; j += 1) {
-      const y = HEAD + (j + 0.5) * rise + 4;
-      parts.push(svg("text", { class: "bnviz-rail-text", x: 0, y }, turned ? `ch ${j + 1}` : `sample ${j + 1}`));
-    }
-    for (let cell = 0; cell < N * C * H * W; cell += 1) {
-      const [n, c, h, w] = this.indices(cell);
-      const [column, row] = turned ? [n, c] : [c, n];
-      const x = gutter + (column + 0.5) * pitch + (w - h + (H - W) / 2) * half;
-      const y = HEAD + row * rise + 8 + (w + h + 1) * (edge / 2);
-      this.cells.push(this.cube(cell, [n, c, h, w], x, y, half, edge, thick));
-    }
-    // Back to front within a plate; plates do not overlap.
-    const order = [...this.cells.keys()].sort((a, b) => this.depth(a) - this.depth(b));
-    this.picture.replaceChildren(...parts, ...order.map((cell) => this.cells[cell].node));
-    this.drawn(half >= LEAST_FOR_TEXT);
-    this.picture.setAttribute("viewBox", `0 0 ${this.width} ${HEAD + down * rise + 4}`);
-    this.picture.setAttribute("width", this.width);
-    this.picture.setAttribute("height", HEAD + down * rise + 4);
-    if (focused >= 0) this.cells[Math.min(focused, this.cells.length - 1)].node.focus({ preventScroll: true });
+    return { turned, across, down, gutter, pitch, half, edge, thick, rise: (H + W) * (edge / 2) + thick + 16 };
+  }
+
+  /** What the columns and rows of plates are. */
+  names({ turned, across, down, gutter, pitch, rise }) {
+    const text = (where, words) => svg("text", { class: "bnviz-rail-text", ...where }, words);
+    const column = (i) => (!turned ? `channel ${i}` : pitch < 60 ? `n = ${i}` : `sample ${i}`);
+    return [
+      ...Array.from({ length: across }, (_, i) =>
+        text({ x: gutter + (i + 0.5) * pitch, y: 14, "text-anchor": "middle" }, column(i + 1)),
+      ),
+      ...Array.from({ length: down }, (_, j) =>
+        text({ x: 0, y: HEAD + (j + 0.5) * rise + 4 }, turned ? `ch ${j + 1}` : `sample ${j + 1}`),
+      ),
+    ];
   }
 
   depth(cell) {
@@ -109,47 +106,18 @@ export class Cubes {
   }
 
   /** One cell: a top and two sides, each of its own shade. */
-  cube(cell, [n, c, h, w], x, y, half, edge, thick) {
-    const a = half * FILL;
-    const b = (edge / 2) * FILL;
-    const polygon = (face, points) =>
-      svg("polygon", {
-        class: `bnviz-face is-${face}`,
-        points: points.map((p) => p.map((v) => v.toFixed(1)).join()).join(" "),
-      });
+  cube(cell, plan) {
+    const [, , H, W] = this.batch.shape;
+    const [n, c, h, w] = this.indices(cell);
+    const { turned, gutter, pitch, half, edge, rise } = plan;
+    const [column, row] = turned ? [n, c] : [c, n];
+    const x = gutter + (column + 0.5) * pitch + (w - h + (H - W) / 2) * half;
+    const y = HEAD + row * rise + 8 + (w + h + 1) * (edge / 2);
     const text =
       half >= LEAST_FOR_TEXT ? svg("text", { class: "bnviz-cube-text", x, y: y + 4, "text-anchor": "middle" }) : null;
-    const place = this.batch.shape[2] > 1 ? `, row ${h + 1}, column ${w + 1}` : "";
-    const node = svg(
-      "g",
-      {
-        class: "bnviz-cube",
-        role: "button",
-        tabindex: -1,
-        "data-cell": cell,
-        "data-bnviz": `cell3-${n}-${c}-${h}-${w}`,
-      },
-      polygon("left", [
-        [x - a, y],
-        [x, y + b],
-        [x, y + b + thick],
-        [x - a, y + thick],
-      ]),
-      polygon("right", [
-        [x + a, y],
-        [x, y + b],
-        [x, y + b + thick],
-        [x + a, y + thick],
-      ]),
-      polygon("top", [
-        [x, y - b],
-        [x + a, y],
-        [x, y + b],
-        [x - a, y],
-      ]),
-      text,
-    );
-    return { node, text, where: `sample ${n + 1}, channel ${c + 1}${place}` };
+    const name = { "data-cell": cell, "data-bnviz": `cell3-${n}-${c}-${h}-${w}` };
+    const node = svg("g", { class: "bnviz-cube", role: "button", tabindex: -1, ...name }, ...faces(x, y, plan), text);
+    return { node, text, where: `sample ${n + 1}, channel ${c + 1}${H > 1 ? `, row ${h + 1}, column ${w + 1}` : ""}` };
   }
 
   /** Light the group of a cell; one cell is the tab stop. */
@@ -189,4 +157,19 @@ export class Cubes {
   dispose() {
     this.stop();
   }
+}
+
+function faces(x, y, { half, edge, thick }) {
+  const a = half * FILL;
+  const b = (edge / 2) * FILL;
+  const face = (name, ...corners) =>
+    svg("polygon", {
+      class: `bnviz-face is-${name}`,
+      points: corners.map(([right, down]) => `${(x + right).toFixed(1)},${(y + down).toFixed(1)}`).join(" "),
+    });
+  return [
+    face("left", [-a, 0], [0, b], [0, b + thick], [-a, thick]),
+    face("right", [a, 0], [0, b], [0, b + thick], [a, thick]),
+    face("top", [0, -b], [a, 0], [0, b], [-a, 0]),
+  ];
 }

@@ -1,7 +1,8 @@
 // Rows of dots on one axis: the same samples under several versions, a row each, or two versions in one row.
 
-import { el } from "../dom.js";
-import { onWidth, roundStep, short, svg } from "./pieces.js";
+import { roundTicks } from "../axes.js";
+import { el, svg } from "../dom.js";
+import { onWidth, short } from "./pieces.js";
 
 const LETTER = 6.3;
 const AXIS = 22;
@@ -63,21 +64,13 @@ export class DotRows {
 
   axis(bottom) {
     const { range, axis } = this.view;
-    const [low, high] = range;
-    const step = roundStep(high - low, (this.width - this.left - this.right) / 48);
-    const parts = [];
-    for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + 1e-9 * step; at += step) {
+    const parts = roundTicks(...range, (this.width - this.left - this.right) / 48).flatMap((at) => {
       const x = this.place(at);
-      const zero = Math.abs(at) < step / 2;
-      parts.push(
-        svg("line", { class: `bnviz-rows-grid${zero ? " is-zero" : ""}`, x1: x, x2: x, y1: 3, y2: bottom }),
-        svg(
-          "text",
-          { class: "bnviz-rail-text", x, y: bottom + 15, "text-anchor": "middle" },
-          short(zero ? 0 : +at.toPrecision(8)),
-        ),
-      );
-    }
+      return [
+        svg("line", { class: `bnviz-rows-grid${at ? "" : " is-zero"}`, x1: x, x2: x, y1: 3, y2: bottom }),
+        svg("text", { class: "bnviz-rail-text", x, y: bottom + 15, "text-anchor": "middle" }, short(at)),
+      ];
+    });
     const middle = (this.left + this.width - this.right) / 2;
     if (axis)
       parts.push(svg("text", { class: "bnviz-rail-text", x: middle, y: bottom + 31, "text-anchor": "middle" }, axis));
@@ -88,19 +81,22 @@ export class DotRows {
     return [
       svg("line", { class: "bnviz-rail", x1: this.left, x2: this.width - this.right, y1: y, y2: y }),
       svg("text", { class: "bnviz-row-name", x: 0, y: y + 4 }, name),
-      ...sets.flatMap(({ kind, values }) => values.map((value, sample) => this.dot(kind, value, sample, y))),
+      ...sets.flatMap(({ kind, values }) =>
+        values.map((value, sample) => this.dot(kind, value, sample, values.length, y)),
+      ),
       note ? svg("text", { class: "bnviz-row-note", x: this.width, y: y + 4, "text-anchor": "end" }, note) : null,
     ].filter(Boolean);
   }
 
-  dot(kind, value, sample, y) {
+  dot(kind, value, sample, samples, y) {
     const [low, high] = this.view.range;
     const x = this.place(value);
     const lost = !Number.isFinite(value);
     const beyond = value > high ? 1 : value < low ? -1 : 0;
-    const middle = (this.left + this.width - this.right) / 2;
+    // A value that is no number has no place: such samples stand side by side over the whole width.
+    const aside = this.left + ((sample + 0.5) / samples) * (this.width - this.left - this.right);
     const mark = lost
-      ? svg("path", { d: `M${middle + 14 * sample - 5} ${y - 5}l10 10m0 -10l-10 10` })
+      ? svg("path", { d: `M${aside - 5} ${y - 5}l10 10m0 -10l-10 10` })
       : beyond
         ? svg("path", { d: `M${x + 6 * beyond} ${y}l${-11 * beyond} -6v12z` })
         : SHAPES[kind](x, y, this.size);

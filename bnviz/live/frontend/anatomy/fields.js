@@ -1,7 +1,7 @@
 // One number in a text field, and numbers that are highlighted when they change.
 
 import { el, setAttribute, setText } from "../dom.js";
-import { brief } from "../format.js";
+import { brief, minus } from "../format.js";
 
 const HIGHLIGHT = 900;
 const timers = new WeakMap();
@@ -31,66 +31,98 @@ export function plain(value, digits = 6) {
   return typeof value === "number" ? String(Number(value.toPrecision(digits))) : String(value ?? "");
 }
 
-/** The beginning of a number, such as "-" or "1e": nobody means that yet. */
-export const unfinished = (text) => /^\s*[-+−]?(\d*\.?\d*e[-+−]?|\.?)\s*$/i.test(text);
+/** A number that somebody typed, in a sentence or a formula. */
+export const asTyped = (value) => minus(plain(value));
 
-/**
- * A text field for one number. `get()` is its last good value, `send(text)` tells of a new one, `pending()` is true
- * while what was typed is not taken over. Arrow keys change it by `step` where there is one; Escape puts it back.
- */
-export function numberField(properties, { get, send, pending, revert, step, keys }) {
-  const field = el("input", {
-    type: "text",
-    inputmode: "decimal",
-    autocomplete: "off",
-    spellcheck: "false",
-    ...properties,
-  });
-  let touched = false;
-  const typed = (text) => {
-    touched = true;
-    send(text);
-  };
-  field.addEventListener("input", () => {
-    touched = true;
-    if (!unfinished(field.value)) send(field.value);
-  });
-  field.addEventListener("focus", () => {
-    touched = pending();
-    if (!touched) field.value = plain(get(), 15);
-    field.select();
-  });
-  field.addEventListener("blur", () => {
-    if (touched && unfinished(field.value)) send(field.value);
-    touched = false;
-    if (!pending()) show();
-  });
-  field.addEventListener("keydown", (event) => {
-    if (keys?.(event, field)) return event.preventDefault();
-    if (event.key === "Escape") {
-      touched = false;
-      revert();
-      field.value = plain(get(), 15);
-      field.select();
-    }
-    const direction = step && { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    if (!direction || !Number.isFinite(Number(field.value))) return;
+/** What a text says as a number; NaN for none. */
+export const numberOf = (text) => (String(text).trim() ? Number(String(text).replace("−", "-")) : NaN);
+
+/** The beginning of a number, such as "-" or "1e": nobody means that yet. */
+const unfinished = (text) => /^\s*[-+−]?(\d*\.?\d*e[-+−]?|\.?)\s*$/i.test(text);
+
+export class NumberField {
+  /**
+   * `get()` is the last good value, `typed()` what was typed and is not taken over, else undefined; `send(text)` tells
+   * of a new one, `revert()` takes it back. Arrow keys change it by `step(value, direction)`, where there is one.
+   */
+  constructor(properties, { digits = 6, ...source }) {
+    Object.assign(this, source, { digits, touched: false });
+    const on = {
+      input: () => this.input(),
+      focus: () => this.focus(),
+      blur: () => this.blur(),
+      keydown: (event) => this.key(event),
+    };
+    const kind = { type: "text", inputmode: "decimal", autocomplete: "off", spellcheck: "false" };
+    this.node = el("input", { ...kind, ...properties, on });
+  }
+
+  /** The last good value with all its digits. */
+  get whole() {
+    return plain(this.get(), 15);
+  }
+
+  input() {
+    this.touched = true;
+    if (!unfinished(this.node.value)) this.send(this.node.value);
+  }
+
+  focus() {
+    this.touched = this.typed() !== undefined;
+    this.node.value = plain(this.typed() ?? this.get(), 15);
+    this.node.select();
+  }
+
+  /** What is in the middle of being written here, if anything: another field in its place can go on with it. */
+  get writing() {
+    const { value, selectionStart, selectionEnd } = this.node;
+    return this.touched ? { value, selectionStart, selectionEnd } : null;
+  }
+
+  goOn(writing) {
+    this.node.focus();
+    if (!writing) return;
+    this.touched = true;
+    Object.assign(this.node, writing);
+  }
+
+  blur() {
+    if (this.touched && unfinished(this.node.value)) this.send(this.node.value);
+    this.touched = false;
+    this.show();
+  }
+
+  key(event) {
+    if (this.keys?.(event)) return event.preventDefault();
+    if (event.key === "Escape") return this.putBack();
+    const direction = this.step && { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    const value = numberOf(this.node.value);
+    if (!direction || !Number.isFinite(value)) return;
     event.preventDefault();
-    field.value = plain(step(Number(field.value), direction));
-    typed(field.value);
-  });
-  const show = () => {
-    const text = plain(get());
-    if (field.value !== text) field.value = text;
-  };
+    this.node.value = plain(this.step(value, direction));
+    this.input();
+  }
+
+  putBack() {
+    this.touched = false;
+    if (this.typed() !== undefined) this.revert();
+    this.node.value = this.whole;
+    this.node.select();
+  }
+
+  show() {
+    const text = plain(this.typed() ?? this.get(), this.digits);
+    if (this.node.value !== text) this.node.value = text;
+  }
+
   /** After an answer: what is being typed stays; a change from elsewhere is shown. */
-  const update = (message) => {
-    if (message) setAttribute(field, "aria-invalid", "true");
-    else field.removeAttribute("aria-invalid");
-    field.title = message ?? plain(get(), 15);
-    const editing = document.activeElement === field && touched;
-    if (!editing && !pending()) show();
-    else if (editing && !pending() && !unfinished(field.value) && Number(field.value) !== get()) show();
-  };
-  return { node: field, update, show };
+  update(message) {
+    const { node } = this;
+    if (message) setAttribute(node, "aria-invalid", "true");
+    else node.removeAttribute("aria-invalid");
+    node.title = message ?? this.whole;
+    const editing = document.activeElement === node && this.touched;
+    const own = this.typed() !== undefined || unfinished(node.value) || numberOf(node.value) === this.get();
+    if (!editing || !own) this.show();
+  }
 }

@@ -1,19 +1,17 @@
 // "Forward": the four steps of one channel, number by number; the layer undone; and that it is the networks' own layer.
 
 import { el, setText } from "../dom.js";
-import { brief } from "../format.js";
-import { setNumber } from "./fields.js";
+import { brief, minus } from "../format.js";
+import { plain, setNumber } from "./fields.js";
 import { action } from "./inputs.js";
+import { column } from "./pieces.js";
 import { STEPS, Step } from "./steps.js";
 
-const column = (table, channel) => table.map((row) => row[channel]);
-
-/** Far from zero, more digits: those in which the samples differ from their mean. */
-function precise(value, mean, std) {
+/** How numbers are written: far from zero with more digits, those in which the samples differ from their mean. */
+function writers(mean, std) {
   const digits = Math.min(12, 4 + Math.max(0, Math.floor(Math.log10(Math.abs(mean) / std || 1))));
-  return digits > 4 && Number.isFinite(value)
-    ? String(Number(value.toPrecision(digits))).replace(/-/g, "−")
-    : brief(value);
+  const precise = (value) => (digits > 4 && Number.isFinite(value) ? minus(plain(value, digits)) : brief(value));
+  return [precise, (value) => minus(plain(value, Math.max(6, digits)))];
 }
 
 export class ForwardSection {
@@ -37,18 +35,23 @@ export class ForwardSection {
   undoCard() {
     this.undone = el("p", { class: "anatomy-note" });
     this.distance = el("b", { "data-bnviz": "number-distance" });
-    this.verdict = el("p", { class: "anatomy-verdict" }, "Largest difference |y − x| over the batch: ", this.distance);
-    const undo = action(this.app, {
+    this.verdict = el(
+      "p",
+      { class: "anatomy-verdict" },
+      "Largest difference |y − x| over all channels: ",
+      this.distance,
+    );
+    const undo = action({
       label: "Set γ and β so that BN undoes itself",
       name: "undo",
-      run: () => this.app.command("undo", true),
+      run: () => this.app.post.command("undo", true),
     });
     return el(
       "section",
       { class: "anatomy-card", "aria-label": "Undoing" },
       el("h3", {}, "Nothing is lost for good"),
       this.undone,
-      el("div", { class: "anatomy-row" }, undo.node, this.verdict),
+      el("div", { class: "anatomy-row" }, undo, this.verdict),
     );
   }
 
@@ -73,6 +76,8 @@ export class ForwardSection {
     const { state, result, looked } = this.app;
     const { forward, shared } = result;
     const c = Math.min(state.channel, shared.columns - 1);
+    const [write, asTyped] = writers(forward.mean[c], forward.std[c]);
+    const [writeOutput, outputAsTyped] = writers(forward.output_mean[c], Math.sqrt(forward.output_variance[c]));
     return {
       rows: shared.rows,
       row: Math.min(looked, shared.rows - 1),
@@ -83,8 +88,10 @@ export class ForwardSection {
       scaled: column(forward.scaled, c),
       output: column(forward.output, c),
       mean: forward.mean[c],
-      write: (value) => precise(value, forward.mean[c], forward.std[c]),
-      writeOutput: (value) => precise(value, forward.output_mean[c], Math.sqrt(forward.output_variance[c])),
+      write,
+      asTyped,
+      writeOutput,
+      outputAsTyped,
       variance: forward.variance[c],
       shrink: forward.shrink[c],
       outputMean: forward.output_mean[c],
@@ -110,7 +117,7 @@ export class ForwardSection {
       this.undone,
       forward.is_undone
         ? `γ = √(v + ε) = ${brief(gamma[c])} and β = μ = ${brief(beta[c])}: the last step takes back what the first three did, and the input returns.`
-        : `With γ = √(v + ε) = ${brief(gamma[c])} and β = μ = ${brief(beta[c])} the last step would take back what the first three did. The network may learn that, where normalising does not help it.`,
+        : `With γ = √(v + ε) and β = μ in every channel, here ${brief(gamma[c])} and ${brief(beta[c])}, the last step would take back what the first three did. The network may learn that, where normalising does not help it.`,
     );
     this.verdict.classList.toggle("is-good", forward.is_undone);
     setNumber(this.distance, forward.input_distance);

@@ -1,10 +1,10 @@
 // The layer as a graph: values flow to the right, gradients back. A node opens its whole table.
 
-import { el, setAttribute, setText } from "../dom.js";
+import { el, setAttribute, setText, svg } from "../dom.js";
 import { brief } from "../format.js";
-import { setNumber } from "./fields.js";
+import { asTyped, setNumber } from "./fields.js";
 import { EDGES, NODES, TALL, WIDE } from "./nodes.js";
-import { onWidth, short, svg } from "./pieces.js";
+import { column, onWidth, short } from "./pieces.js";
 
 const NARROW = 640;
 const BOX = 56;
@@ -16,8 +16,7 @@ function range(values) {
   return values.length === 1 || low === high ? short(low) : `${short(low)} … ${short(high)}`;
 }
 
-const ofChannel = (kind, numbers, channel) =>
-  kind === "row" ? [numbers[channel]] : numbers.map((row) => row[channel]);
+const ofChannel = (kind, numbers, channel) => (kind === "row" ? [numbers[channel]] : column(numbers, channel));
 
 export class Graph {
   constructor(app) {
@@ -57,7 +56,7 @@ export class Graph {
     const { symbol, title } = NODES[name];
     const open = () => {
       this.chosen(name);
-      this.app.change({ node: name });
+      this.app.post.change({ node: name });
     };
     const parts = {
       rect: svg("rect", { rx: 9, height: BOX }),
@@ -91,11 +90,11 @@ export class Graph {
     const tall = width < NARROW;
     const plan = tall ? TALL : WIDE;
     const pitch = tall ? PITCH.tall : PITCH.wide;
-    const column = tall ? width * 0.54 : width / plan.columns;
-    const wide = tall ? width * 0.46 : Math.min(150, column * 0.95);
+    const across = tall ? width * 0.54 : width / plan.columns;
+    const wide = tall ? width * 0.46 : Math.min(150, across * 0.95);
     this.picture.setAttribute("height", (tall ? 5.5 : 1) * pitch + BOX + 8);
     const spots = Object.fromEntries(
-      Object.entries(plan.at).map(([name, [x, y]]) => [name, { x: x * column + 1, y: y * pitch + 3 }]),
+      Object.entries(plan.at).map(([name, [x, y]]) => [name, { x: x * across + 1, y: y * pitch + 3 }]),
     );
     for (const [name, { x, y }] of Object.entries(spots)) {
       const { node, rect, symbol, value, gradient } = this.boxes[name];
@@ -122,7 +121,7 @@ export class Graph {
       setText(gradient, `∂ ${texts[1]}`);
       setAttribute(node, "aria-label", `${NODES[name].title}: value ${texts[0]}, gradient ${texts[1]}`);
     }
-    this.chosen(this.app.draft.node);
+    this.chosen(this.app.post.draft.node);
     this.detail.update(state, state.node, nodes[state.node]);
   }
 
@@ -185,7 +184,7 @@ class Detail {
   }
 
   update(state, name, { value, gradient, kind }) {
-    const { symbol, title, note } = NODES[name];
+    const { symbol, title, note, typed } = NODES[name];
     if (name !== this.name) {
       this.name = name;
       this.title.replaceChildren(el("span", { class: "anatomy-symbol" }, symbol), ` ${title}`);
@@ -195,11 +194,12 @@ class Detail {
       this.shape = null;
     }
     const rows = (numbers) => (kind === "row" ? [numbers] : numbers);
-    this.fill(this.tables.value, rows(value), kind, state.channel);
-    this.fill(this.tables.gradient, rows(gradient), kind, state.channel);
+    const write = (part) => (part === typed ? asTyped : brief);
+    this.fill(this.tables.value, rows(value), kind, state.channel, write("value"));
+    this.fill(this.tables.gradient, rows(gradient), kind, state.channel, write("gradient"));
   }
 
-  fill(table, rows, kind, channel) {
+  fill(table, rows, kind, channel, write) {
     const shape = `${kind} ${rows.length} ${rows[0].length} ${this.name}`;
     if (table.shape !== shape) {
       table.shape = shape;
@@ -217,7 +217,7 @@ class Detail {
     }
     rows.forEach((row, r) =>
       row.forEach((number, c) => {
-        setNumber(table.cells[r][c], number, brief);
+        setNumber(table.cells[r][c], number, write);
         table.cells[r][c].classList.toggle("is-channel", c === channel);
       }),
     );

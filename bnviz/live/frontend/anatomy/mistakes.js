@@ -2,8 +2,9 @@
 
 import { el, setAttribute, setText } from "../dom.js";
 import { DotRows, rangeOf } from "./dots.js";
-import { action, setNumber } from "./inputs.js";
-import { short } from "./pieces.js";
+import { setNumber } from "./fields.js";
+import { action } from "./inputs.js";
+import { column, short } from "./pieces.js";
 import { write, writeAgainst } from "./python.js";
 
 /** On which example each mistake shows most. */
@@ -27,8 +28,8 @@ export class MistakesSection {
 
   update(state, { mistakes }) {
     for (const card of this.cards) card.update(mistakes);
-    const on = this.app.draft.mistakes.length;
-    const noticed = NAMES.filter((name) => !mistakes.versions[name].reading.startsWith("Here nobody notices")).length;
+    const on = this.app.post.draft.mistakes.length;
+    const noticed = NAMES.filter((name) => mistakes.versions[name].noticed).length;
     setText(
       this.finding,
       on === 0
@@ -45,63 +46,63 @@ export class MistakesSection {
 class Card {
   constructor(app, name) {
     Object.assign(this, { app, name });
-    this.title = el("span", { class: "bnviz-switch-name" });
-    this.state = el("span", { class: "bnviz-switch-onoff" });
-    this.button = el(
-      "button",
-      {
-        type: "button",
-        role: "switch",
-        class: "bnviz-switch is-small",
-        "data-bnviz": `toggle-${name}`,
-        on: { click: () => this.flip() },
-      },
-      el("span", { class: "bnviz-track" }, el("span", { class: "bnviz-thumb" })),
-      this.title,
-      this.state,
-    );
+    this.button = this.makeSwitch();
     this.right = el("code", {});
     this.wrong = el("code", {});
-    this.wrongLine = el(
-      "div",
-      { class: "bnviz-line is-wrong" },
-      el("span", { class: "bnviz-line-sign" }, "wrong"),
-      this.wrong,
-    );
-    this.rightLine = el(
-      "div",
-      { class: "bnviz-line is-right" },
-      el("span", { class: "bnviz-line-sign" }, "right"),
-      this.right,
-    );
+    this.wrongLine = line("wrong", this.wrong);
     this.value = el("b", { class: "bnviz-figure-value", "data-bnviz": `number-${name}` });
     this.unit = el("span", { class: "bnviz-figure-note" });
     this.verdict = el("div", { class: "bnviz-verdict-row" }, this.value, this.unit);
     this.reading = el("p", { class: "bnviz-reading", "data-bnviz": `reading-${name}` });
     this.rows = new DotRows({ name, height: 24 });
     this.head = el("div", { class: "bnviz-rows-head" });
-    this.examples = el("div", { class: "bnviz-suggest" });
     this.node = el(
       "section",
       { class: "bnviz-mistake" },
       this.button,
-      el("div", { class: "bnviz-lines" }, this.rightLine, this.wrongLine),
+      el("div", { class: "bnviz-lines" }, line("right", this.right), this.wrongLine),
       this.head,
       this.rows.node,
       this.verdict,
       this.reading,
-      this.examples,
+      this.suggestions(),
     );
   }
 
+  makeSwitch() {
+    this.title = el("span", { class: "bnviz-switch-name" });
+    this.state = el("span", { class: "bnviz-switch-onoff" });
+    return el(
+      "button",
+      {
+        type: "button",
+        role: "switch",
+        class: "bnviz-switch is-small",
+        "data-bnviz": `toggle-${this.name}`,
+        on: { click: () => this.flip() },
+      },
+      el("span", { class: "bnviz-track" }, el("span", { class: "bnviz-thumb" })),
+      this.title,
+      this.state,
+    );
+  }
+
+  suggestions() {
+    const titles = Object.fromEntries(this.app.examples.map(({ name, title }) => [name, title]));
+    const buttons = SHOWN_BY[this.name].map((name) =>
+      action({ label: titles[name], name: `show-${this.name}-${name}`, quiet: true, run: () => this.load(name) }),
+    );
+    return el("div", { class: "bnviz-suggest" }, el("span", {}, "Shows most on"), ...buttons);
+  }
+
   get on() {
-    return this.app.draft.mistakes.includes(this.name);
+    return this.app.post.draft.mistakes.includes(this.name);
   }
 
   flip() {
-    const { mistakes } = this.app.draft;
+    const { mistakes } = this.app.post.draft;
     const next = this.on ? mistakes.filter((one) => one !== this.name) : [...mistakes, this.name];
-    this.app.change({ mistakes: next });
+    this.app.post.change({ mistakes: next });
     if (this.result) this.update(this.result);
   }
 
@@ -124,52 +125,35 @@ class Card {
     setText(this.unit, version.unit);
     setText(this.reading, version.reading);
     this.draw(version, right, on);
-    this.suggest();
   }
 
   draw(version, right, on) {
-    const column = (table, c) => table.map((row) => row[c]);
     const what = this.name === "frozen" ? "Outputs in eval mode" : "Outputs";
     setText(this.head, `${what}, a row a channel; at the right: ${version.per_channel_name}`);
-    this.rows.set({
-      label: `${what}: ${on ? "the wrong version beside the right one" : "the right version"}.`,
-      range: rangeOf(right.flat(), 1),
-      rows: right[0].map((_, c) => ({
-        name: `ch ${c + 1}`,
-        note: on
-          ? `${shown(version.per_channel_right[c])} → ${shown(version.per_channel[c])}`
-          : shown(version.per_channel_right[c]),
-        sets: [
-          { kind: "right", values: column(right, c) },
-          ...(on ? [{ kind: "wrong", values: column(version.output, c) }] : []),
-        ],
-      })),
+    const rows = right[0].map((_, c) => {
+      const numbers = [version.per_channel_right[c], ...(on ? [version.per_channel[c]] : [])];
+      const sets = [{ kind: "right", values: column(right, c) }];
+      if (on) sets.push({ kind: "wrong", values: column(version.output, c) });
+      return { name: `ch ${c + 1}`, note: numbers.map(shown).join(" → "), sets };
     });
-  }
-
-  suggest() {
-    const { examples, app } = this;
-    if (examples.childElementCount) return;
-    const titles = Object.fromEntries(app.examples.map(({ name, title }) => [name, title]));
-    examples.append(
-      el("span", {}, "Shows most on"),
-      ...SHOWN_BY[this.name].map(
-        (name) =>
-          action(app, {
-            label: titles[name] ?? name,
-            name: `show-${this.name}-${name}`,
-            quiet: true,
-            run: () => this.load(name),
-          }).node,
-      ),
-    );
+    const which = on ? "the wrong version beside the right one" : "the right version";
+    const noted = rows.map(({ name, note }) => `${name} ${note}`).join(", ");
+    this.rows.set({
+      label: `${what}: ${which}. ${version.per_channel_name}${on ? ", right → wrong" : ""}: ${noted}.`,
+      range: rangeOf(right.flat(), 1),
+      rows,
+    });
   }
 
   /** The example on which it shows, with the mistake on. */
   load(name) {
-    if (!this.on) this.app.change({ mistakes: [...this.app.draft.mistakes, this.name] });
+    if (!this.on) this.app.post.change({ mistakes: [...this.app.post.draft.mistakes, this.name] });
     this.app.bench.example(name);
   }
 }
+
+/** A line of code, with what it is in front of it. */
+const line = (kind, code) =>
+  el("div", { class: `bnviz-line is-${kind}` }, el("span", { class: "bnviz-line-sign" }, kind), code);
 
 const shown = (value) => (Number.isNaN(value) ? "NaN" : short(value));

@@ -1,30 +1,13 @@
 // What the reader turns in "Train and eval": the sample, the stream of batches, the memory, the shift.
 
 import { el, setText } from "../dom.js";
-import { action, choice, slider } from "./inputs.js";
-import { part, short } from "./pieces.js";
+import { NumberField, numberOf } from "./fields.js";
+import { Choice, action } from "./inputs.js";
+import { part } from "./pieces.js";
+import { Slider } from "./slider.js";
 
-/** A shift at this step never comes. */
-export const NEVER = 120;
-const DISTRIBUTIONS = [
-  { value: "normal", label: "normal" },
-  { value: "uniform", label: "uniform" },
-  { value: "skewed", label: "skewed" },
-];
-
-/** A logarithmic slider that turns whole numbers; what is typed goes as it is. */
-function wholeSlider(app, options) {
-  const change = (values) =>
-    app.change(
-      Object.fromEntries(Object.entries(values).map(([k, v]) => [k, typeof v === "number" ? Math.round(v) : v])),
-    );
-  const made = slider(Object.create(app, { change: { value: change } }), { ...options, log: true });
-  const field = made.node.querySelector("input[type=text]");
-  made.node.addEventListener("input", (event) => {
-    if (event.target !== field) field.value = String(Math.round(Number(field.value)));
-  });
-  return made;
-}
+/** m as Keras writes it, and back: without the rounding of the subtraction. */
+const other = (momentum) => Number((1 - momentum).toPrecision(12));
 
 export class ModeControls {
   constructor(app) {
@@ -34,64 +17,93 @@ export class ModeControls {
 
   build() {
     const { app } = this;
-    const make = (key, label, low, high, step, more = {}) => slider(app, { key, label, low, high, step, ...more });
+    const { momentum, batch_size: size } = app.fields;
+    const make = (key, label, low, high, step, more = {}) => new Slider(app, { key, label, low, high, step, ...more });
+    const whole = { log: true, whole: true };
     const deviation = { log: true, help: "Standard deviation" };
-    this.distribution = choice(app, { key: "distribution", label: "Distribution", options: DISTRIBUTIONS });
-    this.sliders = [
-      wholeSlider(app, { key: "batch_size", label: "Batch size B", low: 0, high: Math.log10(256), step: 0.01 }),
-      make("mean", "True mean", -10, 10, 0.1),
-      make("std", "True deviation", -2, 2, 0.05, deviation),
-      make("momentum", "PyTorch m", 0, 1, 0.01),
-      make("shift_step", "Shift at step", 0, NEVER, 1),
-      make("shifted_mean", "New mean", -10, 10, 0.1),
-      make("shifted_std", "New deviation", -2, 2, 0.05, deviation),
-      make("sample", "The sample x", -10, 10, 0.1),
-    ];
-    const [size, mean, std, momentum, shift, shiftedMean, shiftedStd, sample] = this.sliders.map(({ node }) => node);
-    this.redraw = action(app, {
+    this.distribution = new Choice(app, { key: "distribution", label: "Distribution" });
+    const sliders = {
+      sample: make("sample", "The sample x", -10, 10, 0.1),
+      size: make("batch_size", "Batch size B", Math.log10(size.low), Math.log10(size.high), 0.01, whole),
+      mean: make("mean", "True mean", -10, 10, 0.1),
+      std: make("std", "True deviation", -2, 2, 0.05, deviation),
+      momentum: make("momentum", "PyTorch m", momentum.low, momentum.high, 0.01),
+      shift: make("shift_step", "Shift at step", 0, app.limits.steps, 1),
+      shiftedMean: make("shifted_mean", "New mean", -10, 10, 0.1),
+      shiftedStd: make("shifted_std", "New deviation", -2, 2, 0.05, deviation),
+    };
+    this.sliders = Object.values(sliders);
+    const redraw = action({
       label: "Draw again",
       name: "draw",
       quiet: true,
       title: "Other batches from the same distribution",
-      run: () => app.change({ draw: (Number(app.state.draw) + 1) % 10000 }),
+      run: () => app.post.change({ draw: (app.post.draft.draw + 1) % (app.fields.draw.high + 1) }),
     });
+    const nodes = (...names) => names.map((name) => sliders[name].node);
     return [
-      part("The sample", sample),
-      part("The batches", this.distribution.node, size, mean, std, this.redraw.node),
-      part("Momentum: how short the memory is", momentum, this.keras()),
-      part("The shift", shift, shiftedMean, shiftedStd),
+      part("The sample", ...nodes("sample")),
+      part("The batches", this.distribution.node, ...nodes("size", "mean", "std"), redraw),
+      part("Momentum: how short the memory is", ...nodes("momentum"), this.keras()),
+      part("The shift", ...nodes("shift", "shiftedMean", "shiftedStd")),
     ];
   }
 
-  /** The same momentum as Keras writes it: a second field for one number. */
+  /** The same momentum as Keras writes it: a second field for one number, which says itself what it can't take. */
   keras() {
-    this.kerasField = el("input", {
-      type: "text",
-      inputmode: "decimal",
+    const { app } = this;
+    const properties = {
       class: "anatomy-number",
-      "aria-label": "Keras momentum",
+      "aria-label": "Keras 1 − m: Keras’s momentum",
       "data-bnviz": "field-keras_momentum",
-      on: {
-        input: (event) => {
-          const text = event.target.value.trim().replace("−", "-").replace(",", ".");
-          const value = Number(text);
-          this.app.change({ momentum: text && Number.isFinite(value) ? +(1 - value).toPrecision(12) : text });
-        },
+    };
+    this.field = new NumberField(properties, {
+      digits: 12,
+      get: () => other(app.state.momentum),
+      typed: () => this.refused ?? this.meant,
+      send: (text) => {
+        const value = other(numberOf(text));
+        const allowed = this.allows(value);
+        if (allowed) app.post.type("momentum", value);
+        this.refuse(allowed ? undefined : text);
       },
+      revert: () => this.refuse(undefined),
     });
-    this.kerasNote = el("small", { class: "bnviz-keras-note" });
+    this.note = el("small", { class: "bnviz-keras-note", role: "alert" });
     return el(
       "div",
       { class: "bnviz-keras" },
-      el("label", { class: "bnviz-keras-row" }, el("span", {}, "Keras 1 − m"), this.kerasField),
-      this.kerasNote,
+      el("label", { class: "bnviz-keras-row" }, el("span", {}, "Keras 1 − m"), this.field.node),
+      this.note,
     );
   }
 
+  /** What a momentum that is not taken over yet is to Keras. */
+  get meant() {
+    const value = other(numberOf(this.app.post.typed("momentum")));
+    return this.allows(value) ? value : undefined;
+  }
+
+  allows(value) {
+    const { low, high } = this.app.fields.momentum;
+    return value >= low && value <= high;
+  }
+
+  refuse(text) {
+    this.refused = text;
+    const { low, high } = this.app.fields.momentum;
+    const said = `Keras’s momentum must be a number from ${low} to ${high}; got ${text ? `“${text}”` : "nothing"}.`;
+    setText(this.note, text === undefined ? "" : said);
+    this.field.update(this.note.textContent);
+  }
+
   update(state, problems) {
-    for (const control of [...this.sliders, this.distribution]) control.update(state, problems);
-    const theirs = short(+(1 - state.momentum).toPrecision(6));
-    if (document.activeElement !== this.kerasField) this.kerasField.value = theirs;
-    setText(this.kerasNote, `PyTorch ${short(state.momentum)} and Keras ${theirs} are the same memory.`);
+    for (const slider of this.sliders) slider.update(problems);
+    this.distribution.update();
+    // Turned elsewhere: what was refused here is over.
+    const here = document.activeElement === this.field.node;
+    if (state.momentum !== this.momentum && !here) this.refuse(undefined);
+    this.momentum = state.momentum;
+    this.field.update(this.note.textContent);
   }
 }

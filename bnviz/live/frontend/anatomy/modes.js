@@ -1,65 +1,51 @@
 // "Train and eval": a stream of batches, what the layer remembers of it, and one sample that goes through both modes.
 
 import { el, setText } from "../dom.js";
-import { slider } from "./inputs.js";
-import { ModeControls, NEVER } from "./modecontrols.js";
-import { figure, fixed, short } from "./pieces.js";
+import { asTyped } from "./fields.js";
+import { ModeControls } from "./modecontrols.js";
+import { figure, fixed } from "./pieces.js";
 import { Rulers } from "./rulers.js";
 import { Series, two } from "./series.js";
+import { Slider } from "./slider.js";
 
+/** That of PyTorch's layers: the stream's layer has it, whatever the reader's has. */
 const EPS = 1e-5;
+
 export class ModesSection {
   constructor(app) {
     this.app = app;
-    this.build();
-    this.node = el(
-      "div",
-      { class: "bnviz-modes" },
-      this.finding,
-      this.hint,
-      el(
-        "div",
-        { class: "bnviz-split" },
-        this.controls.node,
-        el(
-          "div",
-          { class: "bnviz-main" },
-          this.refusal,
-          this.hero,
-          this.scrub.node,
-          el("div", { class: "bnviz-charts" }, ...this.charts.map(({ node }) => node)),
-        ),
-      ),
-    );
-  }
-
-  build() {
-    const { app } = this;
+    this.never = app.limits.steps;
     this.finding = el("p", { class: "bnviz-finding", "data-bnviz": "finding" });
+    this.hint = el("p", { class: "bnviz-hint" });
     this.gap = figure("gap", "Gap between the modes");
     this.pair = el("p", { class: "bnviz-pair" });
     this.rulers = new Rulers();
     this.controls = new ModeControls(app);
-    this.hero = el(
-      "div",
-      { class: "bnviz-hero" },
-      this.rulers.node,
-      el("div", { class: "bnviz-hero-side" }, this.gap.node, this.pair),
-    );
+    const side = el("div", { class: "bnviz-hero-side" }, this.gap.node, this.pair);
+    this.hero = el("div", { class: "bnviz-hero" }, this.rulers.node, side);
     this.refusal = el("div", { class: "bnviz-refusal", role: "status", hidden: true });
-    this.hint = el("p", { class: "bnviz-hint" });
-    this.scrub = slider(app, { key: "step", label: "Step", low: 0, high: 119, step: 1 });
-    // The arrays hold every step: the numbers move before the answer comes.
-    this.scrub.node.addEventListener("input", (event) => this.look(Number(event.target.value)));
-    const pick = (x) => {
-      const step = Math.round(Math.min(119, Math.max(0, x)));
-      if (step === this.step) return;
-      this.look(step);
-      app.change({ step });
-    };
-    const x = { title: "step (one batch each)", range: [-1, 120], hover: "step %{x:d}" };
-    const chart = (name, title, y, lines) => new Series(app, { name, title, axes: { x, y }, lines, pick, format: two });
-    this.charts = [
+    this.scrub = new Slider(app, {
+      key: "step",
+      label: "Step",
+      low: 0,
+      high: this.never - 1,
+      step: 1,
+      // The arrays hold every step: the numbers move before the answer comes.
+      preview: (step) => this.look(step),
+    });
+    this.charts = this.makeCharts();
+    const charts = el("div", { class: "bnviz-charts" }, ...this.charts.map(({ node }) => node));
+    const main = el("div", { class: "bnviz-main" }, this.refusal, this.hero, this.scrub.node, charts);
+    const split = el("div", { class: "bnviz-split" }, this.controls.node, main);
+    this.node = el("div", { class: "bnviz-modes" }, this.finding, this.hint, split);
+  }
+
+  makeCharts() {
+    const x = { title: "step (one batch each)", range: [-1, this.never], hover: "step %{x:d}" };
+    const pick = (place) => this.pick(Math.round(Math.min(this.never - 1, Math.max(0, place))));
+    const chart = (name, title, y, lines) =>
+      new Series(this.app, { name, title, axes: { x, y }, lines, pick, format: two });
+    return [
       chart("outputs", "The same sample through both modes", { title: "output y" }, [
         { key: "train", name: "train", look: "train" },
         { key: "eval", name: "eval", look: "eval" },
@@ -81,18 +67,21 @@ export class ModesSection {
     ];
   }
 
-  update(state, result, problems) {
-    this.state = state;
+  pick(step) {
+    if (step === this.step) return;
+    this.look(step);
+    this.app.post.type("step", step);
+  }
+
+  update(state, { modes }, problems) {
+    Object.assign(this, { state, modes });
     this.controls.update(state, problems);
-    this.scrub.update(state, problems);
-    const modes = result?.modes;
-    if (!modes) return;
-    this.modes = modes;
+    this.scrub.update(problems);
     this.refuse(modes);
     if (!modes.error) this.stream(modes);
     // While the step is being dragged, answers lag behind it.
-    const step = Number(this.app.draft.step);
-    this.look(Number.isInteger(step) ? step : state.step);
+    const meant = this.app.post.typed("step");
+    this.look(typeof meant === "number" ? meant : state.step);
   }
 
   /** One value has no variance: PyTorch refuses it, Keras gives zero. */
@@ -115,84 +104,63 @@ export class ModesSection {
   }
 
   stream(modes) {
-    const { state } = this;
-    const x = modes.step;
-    this.arrays = {
-      x,
-      train: modes.train_output,
-      eval: modes.eval_output,
-      // With the sample among them, the first of the batch: what its train output is normalised by.
-      sampleMean: modes.sample_mean ?? modes.batch_mean,
-      sampleVariance: modes.sample_variance ?? modes.batch_variance,
-      batchMean: modes.batch_mean,
-      batchVariance: modes.batch_variance,
-      runningMean: modes.running_mean,
-      runningVariance: modes.running_variance,
-      weight: modes.initial_weight,
-      trueMean: modes.true_mean,
-      trueVariance: modes.true_variance,
-    };
-    const a = this.arrays;
-    const marks = state.shift_step < NEVER ? [{ x: state.shift_step, text: "shift" }] : [];
-    const half = modes.half_life;
-    const halfMark = half && half < 110 ? [{ x: half - 1, text: `half after ${short(half)}` }] : [];
+    const { step: x, true_mean: trueMean, true_variance: trueVariance, half_life: half } = modes;
+    const marks = this.state.shift_step < this.never ? [{ x: this.state.shift_step, text: "shift" }] : [];
+    const halfMark = half && half < 0.9 * this.never ? [{ x: half - 1, text: `half after ${half}` }] : [];
     const [outputs, mean, variance, cold] = this.charts;
-    outputs.set({ x, train: a.train, eval: a.eval }, marks);
-    mean.set({ x, batch: a.batchMean, running: a.runningMean, truth: a.trueMean }, marks);
-    variance.set(
-      { x, batch: a.batchVariance, running: a.runningVariance, keras: modes.keras_variance, truth: a.trueVariance },
-      marks,
-    );
-    cold.set({ x, weight: a.weight }, halfMark);
-    this.range = this.extent(state);
+    outputs.set({ x, train: modes.train_output, eval: modes.eval_output }, marks);
+    mean.set({ x, batch: modes.batch_mean, running: modes.running_mean, truth: trueMean }, marks);
+    const running = { running: modes.running_variance, keras: modes.keras_variance };
+    variance.set({ x, batch: modes.batch_variance, ...running, truth: trueVariance }, marks);
+    cold.set({ x, weight: modes.initial_weight }, halfMark);
+    this.range = this.extent(this.state);
   }
 
   /** The axis of the values stays where it is while the step is scrubbed. */
   extent({ mean, std, shift_step: shift, shifted_mean: newMean, shifted_std: newStd, sample }) {
     const all = [sample, mean - 2.8 * std, mean + 2.8 * std];
-    if (shift < NEVER) all.push(newMean - 2.8 * newStd, newMean + 2.8 * newStd);
+    if (shift < this.never) all.push(newMean - 2.8 * newStd, newMean + 2.8 * newStd);
     const low = Math.min(...all);
     const high = Math.max(...all);
     return [low - 0.03 * (high - low), high + 0.03 * (high - low)];
   }
 
   look(step) {
-    const { modes, arrays: a, state } = this;
-    if (!modes || modes.error || !a || !Number.isInteger(step) || !(step in a.x)) {
-      if (modes?.error) this.say(modes.error && "A batch of one has no variance: batch norm cannot train on it.", "");
-      return;
-    }
+    const { modes, state } = this;
+    if (!modes) return;
+    if (modes.error) return this.say("A batch of one has no variance: batch norm cannot train on it.", "");
     this.step = step;
     for (const chart of this.charts) chart.look(step);
-    const train = a.train[step];
-    const evaluated = a.eval[step];
-    const gap = Math.abs(train - evaluated);
-    this.gap.set(fixed(gap), `at step ${step}, in units of y`);
+    const train = modes.train_output[step];
+    const evaluated = modes.eval_output[step];
+    this.gap.set(fixed(Math.abs(train - evaluated)), `at step ${step}, in units of y`);
     setText(this.pair, `train ${fixed(train)}, eval ${fixed(evaluated)}`);
+    const ruler = (mean, variance, output) => ({ mean: mean[step], std: Math.sqrt(variance[step] + EPS), output });
     this.rulers.set({
       step,
       // The batch of another step comes with the answer.
       batch: step === state.step ? modes.batch.slice(1) : [],
       sample: state.sample,
       range: this.range,
-      train: { mean: a.sampleMean[step], std: Math.sqrt(a.sampleVariance[step] + EPS), output: train },
-      eval: { mean: a.runningMean[step], std: Math.sqrt(a.runningVariance[step] + EPS), output: evaluated },
+      // With the sample among them, the first of the batch: what its train output is normalised by.
+      train: ruler(modes.sample_mean, modes.sample_variance, train),
+      eval: ruler(modes.running_mean, modes.running_variance, evaluated),
     });
     this.say(
-      `At step ${step} the same sample ${short(state.sample)} becomes ${fixed(train)} in training and ${fixed(evaluated)} in evaluation.`,
+      `At step ${step} the same value x = ${asTyped(state.sample)} becomes ${fixed(train)} in training and ${fixed(evaluated)} in evaluation.`,
       this.reason(step),
     );
   }
 
   /** Why the two differ here, the strongest reason first. */
   reason(step) {
-    const { arrays: a, state } = this;
-    const weight = a.weight[step];
+    const { modes, state } = this;
+    const weight = modes.initial_weight[step];
     const since = step - state.shift_step;
     if (state.batch_size === 2)
       return "With two values in a batch the output is always near +1 or −1: which of the two is larger is all that is left.";
     const bound = Math.sqrt(state.batch_size - 1);
-    if (Math.abs(a.train[step]) > 0.98 * bound)
+    if (Math.abs(modes.train_output[step]) > 0.98 * bound)
       return `In a batch of ${state.batch_size} no output can pass √(B − 1) = ${fixed(bound)}, however far out the sample is; evaluation knows no such bound.`;
     if (state.momentum === 0) return "Momentum 0: the running statistics never learn; they stay at 0 and 1.";
     if (state.momentum === 1)

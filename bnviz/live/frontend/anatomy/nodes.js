@@ -1,4 +1,5 @@
-// The nodes of the layer's graph: what each is called, how its value and its gradient are computed.
+// The nodes of the layer's graph: what each is called, how its value and its gradient are computed;
+// `typed`: which of the two somebody typed.
 
 import { frac, math, root, row, square } from "./mathml.js";
 
@@ -6,6 +7,7 @@ export const NODES = {
   x: {
     symbol: "x",
     title: "the input",
+    typed: "value",
     value: () => "The mini-batch, as you typed it.",
     gradient: () => math("∂ x_i =", row("∂ ( x − μ )_i"), "+", frac("∂ μ", "B")),
     note: "Two ways lead back here: straight, and through the mean, which all samples share.",
@@ -48,6 +50,7 @@ export const NODES = {
   gamma: {
     symbol: "γ",
     title: "scale, learnt",
+    typed: "value",
     value: () => "A parameter: the layer learns it.",
     gradient: () => math("∂ γ = Σ ∂ y_i · x̂_i"),
     note: "One for each channel: it hears from all samples.",
@@ -62,6 +65,7 @@ export const NODES = {
   beta: {
     symbol: "β",
     title: "shift, learnt",
+    typed: "value",
     value: () => "A parameter: the layer learns it.",
     gradient: () => math("∂ β = Σ ∂ y_i"),
     note: "One for each channel: it was added to all samples, so it hears from all.",
@@ -69,6 +73,7 @@ export const NODES = {
   output: {
     symbol: "y",
     title: "the output",
+    typed: "gradient",
     value: () => math("y_i = γ x̂_i + β"),
     gradient: () => "It comes from the layers above.",
     note: "This is the gradient that you choose in the table dL/dy.",

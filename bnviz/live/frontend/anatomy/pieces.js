@@ -1,30 +1,20 @@
-// Small parts that several sections share: SVG, numbers as text, key figures, strokes for legends.
+// Small parts that several sections share: numbers as text, key figures, titled parts.
 
 import { el, setText } from "../dom.js";
+import { minus, significant } from "../format.js";
 
-const NAMESPACE = "http://www.w3.org/2000/svg";
+/** A channel of a table [B][C]. */
+export const column = (table, channel) => table.map((row) => row[channel]);
 
-/** svg("circle", {cx: 1, on: {click}}, child): as el(), for SVG. */
-export function svg(tag, properties = {}, ...children) {
-  const node = document.createElementNS(NAMESPACE, tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name === "on") for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
-    else node.setAttribute(name, value === true ? "" : String(value));
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-/** Three significant digits, for labels inside pictures; a true minus sign. */
-export function short(value) {
+/** Three significant digits and the whole part, where room is scarce; a true minus sign. */
+export function short(value, digits = 3) {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "–" : value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   const text =
     size !== 0 && (size < 1e-4 || size >= 1e6)
       ? value.toExponential(1).replace(".0e", "e")
-      : String(+value.toPrecision(3));
-  return text.replace(/-/g, "−").replace("e+", "e");
+      : significant(value, digits);
+  return minus(text).replace("e+", "e");
 }
 
 /** Always so many decimals, so that a number that is turned does not jump about. */
@@ -49,26 +39,10 @@ export function figure(name, label) {
   };
 }
 
-/** A line sample for a legend: `dash` as in SVG. */
-export function stroke(className, dash = "", width = 2) {
-  return svg(
-    "svg",
-    { class: `bnviz-stroke ${className}`, viewBox: "0 0 26 8", "aria-hidden": "true" },
-    svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, "stroke-width": width, "stroke-dasharray": dash || null }),
-  );
-}
-
 /** A titled part of a section. */
 export function part(title, ...children) {
   const head = title ? [el("h3", { class: "bnviz-part-title" }, title)] : [];
   return el("section", { class: "bnviz-part" }, ...head, ...children);
-}
-
-/** A round step that divides `span` into about `wanted` parts. */
-export function roundStep(span, wanted) {
-  const raw = span / Math.max(1, wanted);
-  const ten = 10 ** Math.floor(Math.log10(raw));
-  return ten * ([1, 2, 5].find((factor) => factor * ten >= raw) ?? 10);
 }
 
 /** Call `then(width)` whenever the node's width in CSS pixels changes. */

@@ -7,19 +7,14 @@ export class Problems {
   constructor(app) {
     this.app = app;
     this.list = el("ul", { "data-bnviz": "problem" });
-    this.back = action(app, {
-      label: "Dismiss",
-      run: () => this.revert(),
-      quiet: true,
-    });
+    this.back = action({ label: "Dismiss", quiet: true, run: () => this.revert() });
     this.hint = el("p", { class: "anatomy-problem-hint" }, "All numbers below are still those of the last good input.");
-    this.box = el("div", { class: "anatomy-problems", hidden: true }, this.list, this.hint, this.back.node);
+    this.box = el("div", { class: "anatomy-problems", hidden: true }, this.list, this.hint, this.back);
     this.node = el("div", { role: "alert", class: "anatomy-alert" }, this.box);
   }
 
   revert() {
-    for (const { field } of this.app.problems) this.app.revert(field);
-    this.app.change({});
+    for (const { field } of this.app.problems) this.app.post.revert(field);
   }
 
   update(problems) {
@@ -29,7 +24,9 @@ export class Problems {
     if (messages.join("\n") === this.said) return;
     this.said = messages.join("\n");
     this.list.replaceChildren(...messages.map((message) => el("li", {}, message)));
-    const typed = problems.some(({ field }) => this.app.pending(field));
-    setText(this.back.node, typed ? "Put the last good values back" : "Dismiss");
+    setText(
+      this.back,
+      problems.some(({ field }) => this.app.post.pending(field)) ? "Put the last good values back" : "Dismiss",
+    );
   }
 }

@@ -16,7 +16,7 @@ const KINDS = [
 ];
 
 /** The words of a text in order: [{kind, text}]; joined they are the text. */
-export function words(text) {
+function words(text) {
   const found = [];
   let at = 0;
   while (at < text.length) {

@@ -1,7 +1,9 @@
 // One batch of values with two rulers laid on it: normalising is reading the same place on another ruler.
 
-import { el } from "../dom.js";
-import { fixed, onWidth, roundStep, short, svg } from "./pieces.js";
+import { roundStep, roundTicks } from "../axes.js";
+import { el, svg } from "../dom.js";
+import { asTyped } from "./fields.js";
+import { fixed, onWidth, short } from "./pieces.js";
 
 const HEIGHT = 218;
 const EDGE = 14;
@@ -35,7 +37,7 @@ export class Rulers {
     this.picture.setAttribute("width", width);
     this.picture.setAttribute(
       "aria-label",
-      `At step ${view.step} the sample ${short(view.sample)} reads ${fixed(view.train.output)} on the ruler of its batch ` +
+      `At step ${view.step} x = ${asTyped(view.sample)} reads ${fixed(view.train.output)} on the ruler of its batch ` +
         `and ${fixed(view.eval.output)} on the ruler of the running statistics.`,
     );
     const x = Math.min(width - 3, Math.max(3, this.place(view.sample)));
@@ -44,12 +46,12 @@ export class Rulers {
       ...this.values(),
       ...this.ruler(
         "train",
-        width < 560 ? "Train: batch and sample," : "Train: 0 is the mean of the batch with the sample,",
+        width < 560 ? "Train: batch with x," : "Train: 0 is the mean of the batch with x in place of one value,",
         width,
       ),
       ...this.ruler("eval", width < 560 ? "Eval: running" : "Eval: 0 is the running mean,", width),
       this.diamond(x, ROWS.values),
-      this.tag(x, ROWS.values - 24, `sample ${short(view.sample)}`, "is-sample"),
+      this.tag(x, ROWS.values - 24, `x = ${asTyped(view.sample)}`, "is-sample"),
       this.tag(x, ROWS.train - 15, fixed(view.train.output), "is-train"),
       this.tag(x, ROWS.eval - 15, fixed(view.eval.output), "is-eval"),
     );
@@ -60,14 +62,11 @@ export class Rulers {
     const { batch, range } = this.view;
     const y = ROWS.values;
     const [low, high] = range;
-    const step = roundStep(high - low, this.width / 90);
     const parts = [svg("line", { class: "bnviz-rail", x1: 0, x2: this.width, y1: y, y2: y })];
-    for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) {
+    for (const at of roundTicks(low, high, this.width / 90)) {
       const x = this.place(at);
       if (x < 10 || x > this.width - 10) continue;
-      parts.push(
-        svg("text", { class: "bnviz-rail-text", x, y: y + 20, "text-anchor": "middle" }, short(+at.toPrecision(6))),
-      );
+      parts.push(svg("text", { class: "bnviz-rail-text", x, y: y + 20, "text-anchor": "middle" }, short(at)));
     }
     batch.forEach((value) => {
       const clipped = value < low || value > high;

@@ -3,15 +3,17 @@
 import { el, setText } from "../dom.js";
 import { power } from "../format.js";
 import { DotRows, rangeOf } from "./dots.js";
-import { action, slider } from "./inputs.js";
+import { action } from "./inputs.js";
 import { figure, fixed, short } from "./pieces.js";
 import { Series } from "./series.js";
+import { Slider } from "./slider.js";
 
-const LIMIT = 6;
 /** Changes below this power of ten are drawn as none. */
 const FLOOR = -8;
 /** A number below this is shown as 0.0000. */
 const NOTHING = 5e-5;
+/** A change of the output that is worth a sentence, in its deviations. */
+const FELT = 0.01;
 const STOPS = [-4, -2, -1, 0, 1, 2, 4];
 /** The dotted lines by their names, where they are away from the measured ones. */
 const IDEALS = [
@@ -25,39 +27,61 @@ export class ScaleSection {
 
   constructor(app) {
     this.app = app;
+    const { low, high } = app.fields.log_scale;
+    this.range = [low, high];
     this.finding = el("p", { class: "bnviz-finding", "data-bnviz": "finding" });
     this.hint = el("p", { class: "bnviz-hint" });
-    this.slider = slider(app, {
+    this.slider = new Slider(app, {
       key: "log_scale",
       label: "log₁₀ a",
-      low: -LIMIT,
-      high: LIMIT,
+      low,
+      high,
       step: 0.1,
-      name: "log_scale",
+      preview: (exponent) => this.look(exponent),
     });
-    this.slider.node.addEventListener("input", (event) => this.look(Number(event.target.value)));
     this.factor = el("output", { class: "bnviz-factor", "data-bnviz": "number-a" });
-    this.stops = STOPS.map((exponent) => {
-      const label = exponent === 0 ? "1" : power(exponent);
-      return action(app, { label, name: `scale-${exponent}`, quiet: true, run: () => this.pick(exponent) }).node;
-    });
     this.figures = {
-      output: figure("output_change", "Output, train"),
+      output: figure("output_change", "Change of the output, train"),
       gradient: figure("gradient", "Gradient"),
       step: figure("relative_step", "Effective step"),
       alignment: figure("alignment", "Weights against gradient"),
-      eval: figure("output_change_eval", "Output, eval"),
+      eval: figure("output_change_eval", "Change of the output, eval"),
     };
     this.rows = new DotRows({ name: "scale", height: 44, links: true });
-    this.build();
+    this.rowsTitle = el("h3", { class: "bnviz-part-title" });
+    this.makeCharts();
+    this.node = el(
+      "div",
+      { class: "bnviz-scale" },
+      this.finding,
+      this.hint,
+      this.turn(),
+      el("div", { class: "bnviz-figures" }, ...Object.values(this.figures).map(({ node }) => node)),
+      el("section", { class: "bnviz-part" }, this.rowsTitle, this.rows.node),
+      el("div", { class: "bnviz-charts" }, this.gradients.node, this.changes.node),
+    );
   }
 
-  build() {
+  turn() {
+    const stops = STOPS.map((exponent) => {
+      const run = () => this.pick(exponent);
+      return action({ label: factor(exponent), name: `scale-${exponent}`, quiet: true, run });
+    });
+    return el(
+      "div",
+      { class: "bnviz-turn" },
+      this.factor,
+      this.slider.node,
+      el("div", { class: "bnviz-stops", role: "group", "aria-label": "Some factors" }, ...stops),
+    );
+  }
+
+  makeCharts() {
     const x = {
       title: "a, the factor on the weights",
-      range: [-LIMIT, LIMIT],
+      range: this.range,
       hover: "a = 10^%{x:.2f}",
-      ticks: { tickvals: EXPONENTS, ticktext: EXPONENTS.map((exponent) => (exponent ? power(exponent) : "1")) },
+      ticks: { tickvals: EXPONENTS, ticktext: EXPONENTS.map(factor) },
     };
     const pick = (exponent) => this.pick(+exponent.toFixed(1));
     this.gradients = new Series(this.app, {
@@ -74,7 +98,7 @@ export class ScaleSection {
     });
     this.changes = new Series(this.app, {
       name: "change",
-      title: "Change of the output, against a = 1",
+      title: "Change of the output, against a = 1 (where it is 0)",
       axes: { x, y: { title: "change (deviations of y)", log: true, floor: FLOOR } },
       lines: [
         { key: "train", name: "train", look: "train" },
@@ -83,52 +107,39 @@ export class ScaleSection {
       pick,
       format: (value) => (value < 10 ** FLOOR ? "0" : short(value)),
     });
-    this.rowsTitle = el("h3", { class: "bnviz-part-title" });
-    this.node = el(
-      "div",
-      { class: "bnviz-scale" },
-      this.finding,
-      this.hint,
-      el(
-        "div",
-        { class: "bnviz-turn" },
-        this.factor,
-        this.slider.node,
-        el("div", { class: "bnviz-stops", role: "group", "aria-label": "Some factors" }, ...this.stops),
-      ),
-      el("div", { class: "bnviz-figures" }, ...Object.values(this.figures).map(({ node }) => node)),
-      el("section", { class: "bnviz-part" }, this.rowsTitle, this.rows.node),
-      el("div", { class: "bnviz-charts" }, this.gradients.node, this.changes.node),
-    );
   }
 
   pick(exponent) {
     if (exponent === this.exponent) return;
     this.look(exponent);
-    this.app.change({ log_scale: exponent });
+    this.app.post.type("log_scale", exponent);
   }
 
-  /** The cursor moves before the answer comes: the curves hold every a. */
+  /** The cursor and a move before the answer comes; all readings belong to the a that was answered last. */
   look(exponent) {
-    if (!Number.isFinite(exponent)) return;
+    if (!this.at) return;
     this.exponent = exponent;
     setText(this.factor, `a = ${short(10 ** exponent)}`);
-    this.gradients.look(exponent);
-    this.changes.look(exponent);
+    const { a, gradient, relative_step: step, output_change: train, output_change_eval: evaluated } = this.at;
+    this.gradients.look(exponent, { idealGradient: 1 / a, idealStep: 1 / a ** 2, gradient, step });
+    this.changes.look(exponent, { train, eval: evaluated });
   }
 
   update(state, { scale }, problems) {
-    this.slider.update(state, problems);
+    this.at = scale.at;
+    this.slider.update(problems);
     this.curves(scale);
     this.readings(scale);
     this.outputs(state, scale);
-    if (!this.app.pending("log_scale")) this.look(state.log_scale);
+    // While it is dragged, answers lag behind.
+    const meant = this.app.post.typed("log_scale");
+    this.look(typeof meant === "number" ? meant : state.log_scale);
   }
 
   curves(scale) {
     const x = scale.log_scale;
     const at = Math.log10(scale.eps_scale);
-    const marks = Math.abs(at) < LIMIT ? [{ x: at, text: "a²v = ε" }] : [];
+    const marks = at > this.range[0] && at < this.range[1] ? [{ x: at, text: "a²v = ε" }] : [];
     this.gradients.set(
       {
         x,
@@ -142,33 +153,16 @@ export class ScaleSection {
     this.changes.set({ x, train: scale.output_change, eval: scale.output_change_eval }, marks);
   }
 
-  readings({ at, eps_scale: limit, log_scale: grid, gradient: gradients, relative_step: steps }) {
-    const { a, output_change: change, gradient, relative_step: step, alignment } = at;
+  readings(scale) {
+    const { a, output_change: change, gradient, relative_step: step, alignment, output_change_eval: inEval } = scale.at;
     const changed = (value) => (value < NOTHING ? fixed(value, 4) : short(value));
     const { output, alignment: angle, gradient: slope, step: effective, eval: evaluated } = this.figures;
     output.set(changed(change), `deviations of y${change < NOTHING && change ? ` (${short(change)})` : ""}`);
     slope.set(times(gradient), `1/a is ${short(1 / a)}`);
     effective.set(times(step), `lr·‖gradient‖/‖W‖; 1/a² is ${short(1 / a ** 2)}`);
     angle.set(fixed(alignment, 4), "cosine of W and its gradient: 0 is a right angle, so plain steps only lengthen W");
-    evaluated.set(changed(at.output_change_eval), "deviations of y: eval mode follows the scale");
-    const ten = grid.findIndex((exponent) => exponent > 0.999);
-    if (!Number.isFinite(change))
-      this.say("All samples are equal: there is nothing to normalise.", "Change a number of the batch.");
-    else if (a === 1)
-      this.say(
-        `Turn a. At 10, for one, the output is the same, the gradient × ${short(gradients[ten])}, the effective step × ${short(steps[ten])}.`,
-        "a multiplies the weights W of the linear layer before batch norm: y = BN(x (aW)ᵀ).",
-      );
-    else if (change > 0.01)
-      this.say(
-        `Weights × ${short(a)}: the output changes by ${short(change)} deviations, because ε is no longer small against the variance.`,
-        `The layer forgets the scale only while a²v is far above ε; they are equal at a = ${short(limit)} (median channel).`,
-      );
-    else
-      this.say(
-        `Weights × ${short(a)}: the same output, the gradient × ${short(gradient)}, the effective step × ${short(step)}.`,
-        "Batch norm forgets the scale of the weights, the gradient does not: so the effective learning rate is lr / ‖W‖².",
-      );
+    evaluated.set(changed(inEval), "deviations of y: eval mode, with the statistics of a = 1, follows the scale");
+    this.say(...found(scale));
   }
 
   say(sentence, reason) {
@@ -209,6 +203,42 @@ export class ScaleSection {
     this.rows.dispose();
   }
 }
+
+/** What the measured numbers say, in a sentence and a reason. */
+function found({
+  at,
+  eps_scale: limit,
+  log_scale: grid,
+  output_change: changes,
+  gradient: gradients,
+  relative_step: steps,
+}) {
+  const { a, output_change: change, gradient, relative_step: step } = at;
+  if (!Number.isFinite(change))
+    return ["All samples are equal: there is nothing to normalise.", "Change a number of the batch."];
+  if (a === 1) {
+    const ten = grid.findIndex((exponent) => exponent > 0.999);
+    const output = changes[ten] > FELT ? `changes by ${short(changes[ten])} deviations` : "is the same";
+    return [
+      `Turn a. At 10, for one, the output ${output}, the gradient ${times(gradients[ten])}, the effective step ${times(steps[ten])}.`,
+      "a multiplies the weights of a linear layer before batch norm: y = BN(x (aW)ᵀ), W one fixed matrix. The gradient is that of Σ dL/dy · y by W, with the dL/dy of “Backward”.",
+    ];
+  }
+  if (change > FELT) {
+    const why = a > 1 ? "ε is no longer felt as it was at a = 1" : "ε counts for more beside a smaller variance";
+    return [
+      `Weights × ${short(a)}: the output changes by ${short(change)} deviations, because ${why}.`,
+      `The layer forgets the scale only while a²v is far above ε; they are equal at a = ${short(limit)} (median channel).`,
+    ];
+  }
+  return [
+    `Weights × ${short(a)}: the same output, the gradient ${times(gradient)}, the effective step ${times(step)}.`,
+    "Batch norm forgets the scale of the weights, the gradient does not: so the effective learning rate is lr / ‖W‖².",
+  ];
+}
+
+/** A power of ten as a factor. */
+const factor = (exponent) => (exponent ? power(exponent) : "1");
 
 const list = (values) => values.map((value) => fixed(value)).join(", ");
 

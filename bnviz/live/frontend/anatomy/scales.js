@@ -1,6 +1,8 @@
 // Number lines: where a value lies, which ticks it gets, and when the line's ends may stay where they are.
 
-import { roundStep, short } from "./pieces.js";
+import { roundStep } from "../axes.js";
+import { minus } from "../format.js";
+import { short } from "./pieces.js";
 
 /** The share of a number line that a lane's samples must fill. */
 const TOO_SMALL = 0.07;
@@ -42,18 +44,11 @@ export function linesOf(lanes, extras, before = []) {
   });
 }
 
-export function ticksOf([low, high], wanted) {
-  const step = roundStep(high - low, wanted);
-  const first = Math.ceil(low / step - 1e-6);
-  const many = Math.min(24, Math.floor(high / step + 1e-6) - first + 1);
-  return Array.from({ length: many }, (_, index) => Number(((first + index) * step).toPrecision(10)));
-}
-
 /** Writes values of a number line with as many decimals as tell neighbours on it apart. */
 export function writer([low, high]) {
   const decimals = Math.max(0, 3 - Math.floor(Math.log10(high - low)));
   if (decimals > 7 || Math.max(Math.abs(low), Math.abs(high)) >= 1e6) return short;
-  return (value) => (Number.isFinite(value) ? String(Number(value.toFixed(decimals))).replace("-", "−") : short(value));
+  return (value) => (Number.isFinite(value) ? minus(String(Number(value.toFixed(decimals)))) : short(value));
 }
 
 export const place = ([low, high], left, right) => {

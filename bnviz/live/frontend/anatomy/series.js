@@ -1,9 +1,9 @@
 // Line charts of the sections, drawn by Plotly. One chart a frame; pointing at a chart sets what it is drawn over.
 
-import { el, setText } from "../dom.js";
+import { el, setText, svg } from "../dom.js";
 import { CONFIG, escape } from "../plotly.js";
-import { fixed, short, stroke } from "./pieces.js";
-import { decades, extent, linear, vertical } from "./seriesaxes.js";
+import { fixed, short } from "./pieces.js";
+import { decades, extent, horizontal, linear, vertical } from "./seriesaxes.js";
 
 /** How a series looks: its colour, and a dash so that colour is never the only cue. */
 const LOOKS = {
@@ -13,6 +13,13 @@ const LOOKS = {
   truth: { arm: null, dash: "dot", svg: "2 3", width: 1.8 },
   ideal: { arm: null, dash: "dot", svg: "2 3", width: 2 },
 };
+
+/** A line sample for the legend. */
+function stroke(look) {
+  const { svg: dash, width } = LOOKS[look];
+  const line = svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, "stroke-width": width, "stroke-dasharray": dash || null });
+  return svg("svg", { class: `bnviz-stroke is-${look}`, viewBox: "0 0 26 8", "aria-hidden": "true" }, line);
+}
 
 const waiting = new Set();
 let frame = 0;
@@ -44,7 +51,7 @@ export class Series {
     const legend = lines.map(({ key, name: text, look }) => {
       const value = el("b", { "data-bnviz": `value-${name}-${key}` });
       this.values.set(key, value);
-      return el("span", { class: "bnviz-key" }, stroke(`is-${look}`, LOOKS[look].svg, LOOKS[look].width), text, value);
+      return el("span", { class: "bnviz-key" }, stroke(look), text, value);
     });
     this.node = el(
       "figure",
@@ -55,7 +62,7 @@ export class Series {
     this.resizer = new ResizeObserver(() => schedule(this));
     this.resizer.observe(this.host);
     if (pick) this.listen();
-    app.plotly?.then?.(() => schedule(this));
+    app.plotly.then(() => schedule(this));
   }
 
   /** Press, or press and drag: the pointer's place on the horizontal axis. */
@@ -91,18 +98,19 @@ export class Series {
     this.readout();
   }
 
-  /** The chosen place: the cursor, and the values there in the legend. */
-  look(at) {
-    this.at = at;
+  /** The chosen place: the cursor, and in the legend the values there; `readings`: {key: value} between the points. */
+  look(at, readings = null) {
+    Object.assign(this, { at, readings });
     this.place();
     this.readout();
   }
 
   readout() {
     if (!this.data || this.at === null) return;
-    const { x } = this.data;
-    const index = x.reduce((best, value, i) => (Math.abs(value - this.at) < Math.abs(x[best] - this.at) ? i : best), 0);
-    for (const [key, node] of this.values) setText(node, this.format(this.data[key]?.[index] ?? NaN));
+    const index = this.data.x.indexOf(this.at);
+    for (const [key, node] of this.values) {
+      setText(node, this.format((this.readings ? this.readings[key] : this.data[key][index]) ?? NaN));
+    }
   }
 
   theme() {
@@ -146,15 +154,13 @@ export class Series {
   }
 
   layout(width, height) {
-    const { axes } = this;
-    const { muted, axis, grid, ink, paper, font } = this.app.theme;
+    const { axis, grid, ink, muted, paper, font } = this.app.theme;
     const small = { size: 11, color: muted };
-    const base = { linecolor: axis, gridcolor: grid, zeroline: false, tickfont: small, ticks: "" };
-    const scale = axes.y.log
-      ? decades(this.all(), axes.y.floor)
-      : linear(axes.y.range ?? extent(this.all()), height / 42);
-    const longest = Math.max(...scale.ticktext.map((text) => text.length), 2);
+    const base = { linecolor: axis, gridcolor: grid, zeroline: false, tickfont: small, ticks: "", fixedrange: true };
+    const { x, y, labels = [] } = this.axes;
     const title = (text) => ({ text, font: small, standoff: 5 });
+    const scale = this.scale(height);
+    const longest = Math.max(...scale.ticktext.map((text) => text.length), 2);
     return {
       width,
       height,
@@ -166,32 +172,22 @@ export class Series {
       hovermode: "x unified",
       dragmode: false,
       hoverlabel: { bgcolor: paper, bordercolor: axis, font: { size: 12, color: ink } },
-      xaxis: {
-        ...base,
-        range: axes.x.range,
-        showgrid: false,
-        showline: true,
-        fixedrange: true,
-        title: title(axes.x.title),
-        unifiedhovertitle: { text: axes.x.hover ?? "%{x}" },
-        ...(axes.x.ticks ?? { nticks: width < 340 ? 5 : 8 }),
-      },
-      yaxis: {
-        ...base,
-        fixedrange: true,
-        title: title(axes.y.title),
-        ...scale,
-      },
-      annotations: (this.axes.labels ?? []).map(({ x, y, text }) => ({
-        x,
-        y,
-        text,
+      xaxis: { ...base, title: title(x.title), ...horizontal(x, width) },
+      yaxis: { ...base, title: title(y.title), ...scale },
+      annotations: labels.map((label) => ({
+        ...label,
         showarrow: false,
         yshift: 10,
         font: { size: 12, color: muted },
       })),
-      shapes: this.marks.map((mark) => vertical(mark, this.app.theme, axes.x.range)),
+      shapes: this.marks.map((mark) => vertical(mark, this.app.theme, x.range)),
     };
+  }
+
+  /** The vertical axis's range and ticks. */
+  scale(height) {
+    const { log, floor, range } = this.axes.y;
+    return log ? decades(this.all(), floor) : linear(range ?? extent(this.all()), height / 42);
   }
 
   /** The cursor is an element over the plot: moving it costs no Plotly. */

@@ -1,7 +1,8 @@
 // Ranges, ticks and marks of the line charts.
 
-import { power } from "../format.js";
-import { roundStep, short } from "./pieces.js";
+import { roundStep, roundTicks } from "../axes.js";
+import { minus, power } from "../format.js";
+import { short } from "./pieces.js";
 
 /** A logarithmic axis with its powers of ten written out; `floor`: the power on which smaller values lie. */
 export function decades(values, floor) {
@@ -23,19 +24,21 @@ export function decades(values, floor) {
 /** A linear axis with its ticks written out, so that there is room for the longest. */
 export function linear([low, high], wanted) {
   const step = roundStep(high - low, wanted);
-  const ticks = [];
-  for (let at = Math.ceil(low / step); at * step <= high && ticks.length < 20; at += 1) ticks.push(at * step);
+  const ticks = roundTicks(low, high, wanted);
   const digits = Math.min(20, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
   const plain = step >= 1e-5 && high < 1e6 && low > -1e6;
-  const text = (at) =>
-    plain
-      ? at
-          .toFixed(digits)
-          .replace(/^-(?=0(\.0*)?$)/, "")
-          .replace("-", "−")
-      : short(at);
+  const text = (at) => (plain ? minus(at.toFixed(digits)) : short(at));
   return { range: [low, high], tickvals: ticks, ticktext: ticks.map(text) };
 }
+
+/** The horizontal axis: its range, its ticks if they are given, and what stands above the values that are pointed at. */
+export const horizontal = ({ range, ticks, hover = "%{x}" }, width) => ({
+  range,
+  showgrid: false,
+  showline: true,
+  unifiedhovertitle: { text: hover },
+  ...(ticks ?? { nticks: width < 340 ? 5 : 8 }),
+});
 
 /** All values, unless a few are so far out that nothing else would be seen. */
 export function extent(values) {

@@ -2,7 +2,7 @@
 
 import { el } from "../dom.js";
 import { brief } from "../format.js";
-import { setNumber } from "./fields.js";
+import { asTyped, setNumber } from "./fields.js";
 import { frac, m, math, root, row, square } from "./mathml.js";
 import { Strip } from "./strip.js";
 
@@ -18,7 +18,8 @@ function sum(values, write, most) {
 }
 
 /** How many terms a line has room for: few where numbers are long. */
-const fitting = (values, most) => (values.slice(0, most).some((value) => brief(value).length > 4) ? 1 : most);
+const fitting = (values, most, write = brief) =>
+  values.slice(0, most).some((value) => write(value).length > 4) ? 1 : most;
 
 /** The square of a number, as a formula. */
 const squared = (value) => m("msup", {}, row(term(value)), "2");
@@ -34,7 +35,7 @@ export const STEPS = [
       math(
         "μ =",
         frac(
-          sum(now.x, (value) => term(value, now.write), fitting(now.x, 3)),
+          sum(now.x, (value) => term(value, now.asTyped), fitting(now.x, 3, now.asTyped)),
           String(now.rows),
         ),
         "=",
@@ -96,8 +97,8 @@ export const STEPS = [
       math(
         `x̂_${now.row + 1} =`,
         frac(
-          `${now.write(now.x[now.row])} − ${term(now.mean, now.write)}`,
-          root(`${brief(now.variance)} + ${brief(now.eps)}`),
+          `${now.asTyped(now.x[now.row])} − ${term(now.mean, now.write)}`,
+          root(`${brief(now.variance)} + ${asTyped(now.eps)}`),
         ),
         "=",
         brief(now.normalized[now.row]),
@@ -128,9 +129,9 @@ export const STEPS = [
     formula: () => math("y_i = γ x̂_i + β"),
     filled: (now) =>
       math(
-        `y_${now.row + 1} = ${term(now.gamma)} ·`,
+        `y_${now.row + 1} = ${term(now.gamma, asTyped)} ·`,
         term(now.normalized[now.row]),
-        `+ ${term(now.beta, now.writeOutput)} =`,
+        `+ ${term(now.beta, now.outputAsTyped)} =`,
         now.writeOutput(now.output[now.row]),
       ),
     note: ({ outputMean, outputVariance, beta, gamma }) =>
@@ -145,13 +146,14 @@ export const STEPS = [
 const settled = (value, ...sizes) => (Math.abs(value) < 1e-13 * Math.max(...sizes.map(Math.abs)) ? 0 : value);
 
 /** Close to one, the digits that tell it from one. */
-export function near(value) {
+function near(value) {
   const gap = 1 - value;
   return gap > 0 && gap < 1e-3 ? `1 − ${brief(gap)}` : brief(value);
 }
 
 function shrinkNote({ shrink, eps, variance }) {
-  if (variance === 0) return "All samples are equal: nothing is left of them but β. Only ε keeps 0 / 0 away.";
+  if (variance === 0)
+    return "v is 0, as all samples are equal: nothing is left of them but β. Only ε keeps 0 / 0 away.";
   if (shrink > 0.999)
     return "Not exactly 1, because ε was added under the root; here v is so much larger that it hardly matters.";
   const much = variance < eps ? "larger than v itself" : "not small beside v";
@@ -159,7 +161,7 @@ function shrinkNote({ shrink, eps, variance }) {
 }
 
 export class Step {
-  constructor(recipe, number, channelOf) {
+  constructor(recipe, number) {
     this.recipe = recipe;
     this.value = el("b", { class: "anatomy-key", "data-bnviz": `number-${recipe.name}` });
     this.whose = el("span", { class: "anatomy-of" });
@@ -167,7 +169,6 @@ export class Step {
     this.extra = el("p", { class: "anatomy-formula is-filled", hidden: !recipe.extra });
     this.note = el("p", { class: "anatomy-note" });
     this.strip = new Strip(recipe.strip);
-    this.channelOf = channelOf;
     this.node = el(
       "section",
       { class: "anatomy-step", "data-bnviz": `step-${recipe.name}`, "aria-label": recipe.title },

@@ -1,8 +1,10 @@
 // Samples as dots on number lines, one line a stage, joined by threads that show where each sample goes.
 
-import { brief } from "../format.js";
-import { onWidth, short, svg } from "./pieces.js";
-import { linesOf, place, sampleColour, stacked, ticksOf, writer } from "./scales.js";
+import { roundTicks } from "../axes.js";
+import { svg } from "../dom.js";
+import { asTyped } from "./fields.js";
+import { onWidth, short } from "./pieces.js";
+import { linesOf, place, sampleColour, stacked, writer } from "./scales.js";
 
 const LANE = 54;
 const TOP = 34;
@@ -154,11 +156,11 @@ export class Strip {
       const write = writer(line.domain);
       if (lane && lane === line.first) {
         const zoom = spread(this.line(lane - 1).domain) / spread(line.domain);
-        const times = zoom >= 1 ? `${short2(zoom)}×` : `1/${short2(1 / zoom)}×`;
+        const times = zoom >= 1 ? `${short(zoom, 2)}×` : `1/${short(1 / zoom, 2)}×`;
         if (times !== "1×")
           nodes.push(svg("text", { x: 0, y: y + 19 }, "zoom"), svg("text", { x: 0, y: y + 32 }, times));
       }
-      for (const tick of ticksOf(line.domain, this.width / 80)) {
+      for (const tick of roundTicks(...line.domain, this.width / 80)) {
         const x = this.x[lane](tick);
         const foot = lane === last && this.bars ? bottom : y + 4;
         nodes.push(svg("line", { class: "anatomy-axis", x1: x, x2: x, y1: y - 3, y2: foot }));
@@ -172,7 +174,7 @@ export class Strip {
     const finite = Number.isFinite(value);
     const x = finite ? this.x[lane](value) : -99;
     attributes(this.dot[lane][row], { cx: x, cy: this.dotY(lane, row) });
-    this.dot[lane][row].firstChild.textContent = `sample ${row + 1}: ${brief(this.values[lane][row])}`;
+    this.dot[lane][row].firstChild.textContent = `sample ${row + 1}: ${asTyped(this.values[lane][row])}`;
     if (!lane) return;
     const above = values[lane - 1][row];
     const x1 = finite && Number.isFinite(above) ? this.x[lane - 1](above) : x;
@@ -231,7 +233,6 @@ export class Strip {
 }
 
 const spread = ([low, high]) => high - low;
-const short2 = (value) => short(Number(value.toPrecision(2)));
 
 function attributes(node, values) {
   for (const [name, value] of Object.entries(values)) {

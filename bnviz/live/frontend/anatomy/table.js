@@ -1,16 +1,16 @@
 // A table of numbers, every cell an input: typing, arrow keys, Enter, pasting of a block. Samples down, channels across.
 
 import { el, setAttribute, setText } from "../dom.js";
-import { brief } from "../format.js";
-import { flash, numberField } from "./fields.js";
+import { NumberField, asTyped, flash } from "./fields.js";
+import { short } from "./pieces.js";
 
-const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** More than one number: it is meant for the table, not for the cell. */
 const isBlock = (text) => /[\t\n]/.test(text.trim()) || text.trim().split(/[\s,;]+/).length > 1;
 
 export class Table {
-  /** `field`: batch or upstream; `prefix`: of the cells' data-bnviz; `footers`: [{name, label, title}] rows below. */
+  /** `field`: batch or upstream; `prefix`: of the cells' data-bnviz; `footers`: [{name, label, title, typed}] rows below. */
   constructor(app, { field, prefix, label, footers = [] }) {
     Object.assign(this, { app, field, prefix, label, footers, cells: [], heads: [], footCells: [] });
     this.head = el("thead");
@@ -23,36 +23,11 @@ export class Table {
     );
   }
 
-  get rows() {
-    return this.app.state[this.field];
-  }
-
   /** New rows and columns are built; what stays the same keeps its inputs, and the focus. */
   build(rows, columns) {
-    const focus = this.cells.flat().find((cell) => cell.node === document.activeElement);
-    const { row, column } = focus?.place ?? {};
-    const { app } = this;
-    this.heads = Array.from({ length: columns }, (_, channel) =>
-      el(
-        "button",
-        {
-          type: "button",
-          "data-bnviz": `${this.prefix}-head-${channel}`,
-          "aria-label": `Look at channel ${channel + 1}`,
-          title: "Look at this channel",
-          on: { click: () => app.change({ channel }) },
-        },
-        `ch ${channel + 1}`,
-      ),
-    );
-    this.head.replaceChildren(
-      el(
-        "tr",
-        {},
-        el("th", { scope: "col" }, el("span", { class: "bnviz-hidden" }, "sample")),
-        ...this.heads.map((head) => el("th", { scope: "col" }, head)),
-      ),
-    );
+    const focused = this.cells.flat().find(({ node }) => node === document.activeElement);
+    const writing = focused?.writing;
+    this.buildHead(columns);
     this.cells = Array.from({ length: rows }, (_, r) => Array.from({ length: columns }, (_, c) => this.cell(r, c)));
     this.body.replaceChildren(
       ...this.cells.map((cells, r) =>
@@ -70,48 +45,47 @@ export class Table {
         el("tr", { class: `is-${name}` }, el("th", { scope: "row", title }, label), ...this.footCells[index]),
       ),
     );
-    this.cells[Math.min(row, rows - 1)]?.[Math.min(column, columns - 1)]?.node.focus();
+    if (focused) this.cells[Math.min(focused.row, rows - 1)][Math.min(focused.column, columns - 1)].goOn(writing);
+  }
+
+  buildHead(columns) {
+    this.heads = Array.from({ length: columns }, (_, channel) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "data-bnviz": `${this.prefix}-head-${channel}`,
+          "aria-label": `ch ${channel + 1}: look at this channel`,
+          title: "Look at this channel",
+          on: { click: () => this.app.lookAt(channel) },
+        },
+        `ch ${channel + 1}`,
+      ),
+    );
+    const corner = el("th", { scope: "col" }, el("span", { class: "bnviz-hidden" }, "sample"));
+    this.head.replaceChildren(el("tr", {}, corner, ...this.heads.map((head) => el("th", { scope: "col" }, head))));
   }
 
   cell(row, column) {
     const { app, field } = this;
-    const cell = numberField(
-      {
-        class: "anatomy-cell",
-        "data-bnviz": `${this.prefix}-${row}-${column}`,
-        "aria-label": `${this.label}: sample ${row + 1}, channel ${column + 1}`,
-      },
-      {
-        get: () => this.rows[row]?.[column],
-        send: (text) => {
-          this.typed ??= new Set();
-          this.typed.add(cell);
-          app.change({
-            [field]: app.draft[field].map((old, r) =>
-              r === row ? old.map((value, c) => (c === column ? text : value)) : old,
-            ),
-          });
-        },
-        pending: () => app.pending(field),
-        revert: () => this.putBack(row, column),
-        keys: (event, input) => this.key(event, input, row, column),
-      },
-    );
-    return Object.assign(cell, { place: { row, column } });
-  }
-
-  /** Escape: this cell's last good value; the rest of what was typed stays. */
-  putBack(row, column) {
-    const { app, field } = this;
-    if (!app.pending(field)) return;
-    const rows = app.draft[field];
-    const good = app.state[field][row]?.[column];
-    if (rows[row]?.[column] === good) return;
-    app.change({ [field]: rows.map((old, r) => (r === row ? old.map((v, c) => (c === column ? good : v)) : old)) });
+    const place = [row, column];
+    const properties = {
+      class: "anatomy-cell",
+      "data-bnviz": `${this.prefix}-${row}-${column}`,
+      "aria-label": `${this.label}: sample ${row + 1}, channel ${column + 1}`,
+    };
+    const cell = new NumberField(properties, {
+      get: () => app.state[field][row]?.[column],
+      typed: () => app.post.typed(field, place),
+      send: (text) => app.post.type(field, text, place),
+      revert: () => app.post.revert(field, place),
+      keys: (event) => this.key(event, cell.node, row, column),
+    });
+    return Object.assign(cell, { row, column });
   }
 
   key(event, input, row, column) {
-    let move = STEPS[event.key];
+    let move = MOVES[event.key];
     if (event.key === "Enter") move = [event.shiftKey ? -1 : 1, 0];
     if (!move || event.altKey || event.ctrlKey || event.metaKey) return false;
     const all = input.selectionStart === 0 && input.selectionEnd === input.value.length;
@@ -128,7 +102,7 @@ export class Table {
     const text = event.clipboardData?.getData("text/plain") ?? "";
     if (!isBlock(text)) return;
     event.preventDefault();
-    this.app.command("paste", { field: this.field, text });
+    this.app.post.command("paste", { field: this.field, text });
   }
 
   update(state, problems) {
@@ -137,11 +111,12 @@ export class Table {
       this.build(rows.length, rows[0].length);
       this.values = rows;
     }
-    const bad = problems.filter((problem) => problem.field === this.field && problem.row !== undefined);
+    const bad = problems.filter((problem) => problem.field === this.field);
     this.cells.forEach((cells, r) =>
       cells.forEach((cell, c) => {
-        const problem = bad.find(({ row, column }) => row === r && (column === undefined || column === c));
-        cell.update(problem?.message);
+        const problem = bad.find(({ row, column }) => row === r && column === c);
+        // What was typed in this very cell explains it, or it is not about this cell.
+        cell.update(cell.typed() === undefined ? undefined : problem?.message);
         if (rows[r][c] !== this.values[r]?.[c] && document.activeElement !== cell.node) flash(cell.node);
         cell.node.closest("td").classList.toggle("is-channel", c === state.channel);
       }),
@@ -155,12 +130,12 @@ export class Table {
 
   /** Footer rows: {name: [C]}; what is not known is not shown. */
   setFooters(values, channel) {
-    this.footers.forEach(({ name }, index) => {
+    this.footers.forEach(({ name, typed }, index) => {
       const row = this.footCells[index];
       row[0].parentElement.hidden = !values[name];
       row.forEach((cell, c) => {
         if (!values[name]) return;
-        const text = short(values[name][c]);
+        const text = (typed ? asTyped : short)(values[name][c]);
         if (cell.textContent && cell.textContent !== text) flash(cell);
         setText(cell, text);
         cell.title = String(values[name][c]);
@@ -169,6 +144,3 @@ export class Table {
     });
   }
 }
-
-/** Three significant digits: a column is narrow. */
-export const short = (value) => brief(Number.isFinite(value) ? Number(value.toPrecision(3)) : value);

@@ -1,6 +1,7 @@
 // The sections' tabs: one row that scrolls within itself where it has no room.
 
 import { el, setAttribute } from "../dom.js";
+import { onWidth } from "./pieces.js";
 
 const MOVES = { ArrowRight: 1, ArrowLeft: -1 };
 
@@ -24,6 +25,7 @@ export class Tabs {
       ),
     );
     this.node = el("div", { class: "anatomy-tabs", role: "tablist", "aria-label": "Sections" }, ...this.buttons);
+    this.stop = onWidth(this.node, () => this.reveal());
   }
 
   key(event, name) {
@@ -42,13 +44,18 @@ export class Tabs {
       setAttribute(this.buttons[index], "aria-selected", one === name);
       setAttribute(this.buttons[index], "tabindex", one === name ? 0 : -1);
     });
-    requestAnimationFrame(() => this.reveal(name));
+    this.chosen = this.buttons[this.names.indexOf(name)];
+    requestAnimationFrame(() => this.reveal());
   }
 
   /** Scroll the row to the chosen tab; only the row itself may move, never the page. */
-  reveal(name) {
-    const chosen = this.buttons[this.names.indexOf(name)];
+  reveal() {
+    const { chosen } = this;
     if (!chosen) return;
     this.node.scrollLeft = chosen.offsetLeft - this.node.offsetLeft - (this.node.clientWidth - chosen.offsetWidth) / 2;
+  }
+
+  dispose() {
+    this.stop();
   }
 }
