@@ -11,5 +11,5 @@ anatomy = st.Page("anatomy.py", title="bnviz: one batch-norm layer, number by nu
 page = st.navigation([lab, anatomy], position="hidden")
 st.set_page_config(page_icon=ICON)
 st.html(STYLE)
-navigation(lab, anatomy)
-page.run()
+with navigation(lab, anatomy):
+    page.run()

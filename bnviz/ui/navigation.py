@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,10 +15,16 @@ if TYPE_CHECKING:
     from bnviz.ui.state import LabState
 
 
-def navigation(lab: StreamlitPage, anatomy: StreamlitPage) -> None:
-    """Draw the links; Streamlit's own menu hides in the sidebar on a phone, these stay in sight."""
+@contextmanager
+def navigation(lab: StreamlitPage, anatomy: StreamlitPage) -> Iterator[None]:
+    """Links above the page that is run inside; Streamlit's own menu hides in the sidebar on a phone, these don't.
+
+    They are written after the page, which may change its own address: its link would be one change behind.
+    """
+    links = st.container(horizontal=True, key="bnviz-pages")
+    yield
     left: dict[str, LabState | AnatomyState] = st.session_state  # type: ignore[assignment]
-    with st.container(horizontal=True, key="bnviz-pages"):
+    with links:
         for page, label, state in ((lab, "Lab", "lab"), (anatomy, "Anatomy", "anatomy_state")):
             query = left[state].address.written if state in left else {}
             st.page_link(page, label=label, query_params=query)
