@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Protocol
 
 import typer
@@ -91,12 +90,8 @@ def capture(
         tables = [(depth, measure(depth, rounds, finished=lambda: bar.update(1))) for depth in depths]
     docs = {name: contestant.doc for name, contestant in contestants().items()}
     for depth, costs in tables:
-        if as_json:
-            for cost in costs:
-                typer.echo(json.dumps(asdict(cost)))
-        else:
-            typer.echo(f"{depth} hidden layer{'s' * (depth > 1)} x 100, BN, batch 64: {rounds} rounds of {BLOCK} steps")
-            typer.echo("\n".join([*_costs_table(costs, docs), *_not_measured(docs, ["tensorboard"]), ""]))
+        title = f"{depth} hidden layer{'s' * (depth > 1)} x 100, BN, batch 64: {rounds} rounds of {BLOCK} steps"
+        _tell(costs, title, docs, _not_measured(docs, ["tensorboard"]), as_json=as_json)
 
 
 @bench.command()
@@ -130,14 +125,19 @@ def recorder(
         tables = [(name, measure(name, bnviz.record, rounds, finished=lambda: bar.update(1))) for name in networks]
     missing = list(_not_measured(contestants(bnviz.record), list(OTHERS)))
     for name, costs in tables:
-        if as_json:
-            for cost in costs:
-                typer.echo(json.dumps(asdict(cost)))
-        else:
-            typer.echo(f"{RECORDER_NETWORKS[name]}: {rounds} rounds of {BLOCKS[name]} steps")
-            typer.echo("\n".join([*_costs_table(costs, RECORDER_DOCS), *missing, ""]))
+        title = f"{RECORDER_NETWORKS[name]}: {rounds} rounds of {BLOCKS[name]} steps"
+        _tell(costs, title, RECORDER_DOCS, missing, as_json=as_json)
     if as_json and missing:
         typer.echo("\n".join(line.strip() for line in missing), err=True)
+
+
+def _tell(costs: Sequence[Cost], title: str, docs: Mapping[str, str], missing: Iterable[str], *, as_json: bool) -> None:
+    """Print one network's costs, as a table or a JSON object a line."""
+    if as_json:
+        for cost in costs:
+            typer.echo(json.dumps(vars(cost)))
+    else:
+        typer.echo("\n".join([title, *_costs_table(costs, docs), *missing, ""]))
 
 
 def _costs_table(costs: Sequence[Cost], docs: Mapping[str, str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ OFFERED = {
     "examples": [{"name": name, "title": e.title, "sentence": e.sentence} for name, e in EXAMPLES.items()],
     "upstreams": [{"name": name, "title": title} for name, (title, _) in UPSTREAMS.items()],
     "fields": {
-        name: {key: item.metadata[key] for key in ("doc", "low", "high", "choices") if key in item.metadata}
+        name: {key: item.metadata[key] for key in ("low", "high", "choices") if key in item.metadata}
         for name, item in FIELDS.items()
     },
 }

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from bnviz.experiment.anatomy import NODES, Anatomy
+from bnviz.experiment.anatomy import FIELDS, NODES, Anatomy
 from bnviz.sharing.layer_code import layer_code
 from bnviz.training.anatomy import axes, mistakes, modes, scale, steps
 
 
 def result(anatomy: Anatomy) -> dict[str, Any]:
     """Return what the shown section needs, computed from the anatomy alone."""
-    done = _steps(anatomy)
+    done = steps.batch_norm_steps(anatomy.batch, anatomy.gamma, anatomy.beta, anatomy.eps)
     shared = {
         "rows": len(anatomy.batch),
         "columns": len(anatomy.batch[0]),
@@ -24,20 +24,13 @@ def result(anatomy: Anatomy) -> dict[str, Any]:
         "example": anatomy.example,
         "upstream": anatomy.upstream_name,
     }
-    return {"section": anatomy.section, "shared": shared, anatomy.section: SECTIONS[anatomy.section](anatomy)}
+    return {"section": anatomy.section, "shared": shared, anatomy.section: SECTIONS[anatomy.section](anatomy, done)}
 
 
-def _steps(anatomy: Anatomy) -> steps.ForwardSteps:
-    return steps.batch_norm_steps(anatomy.batch, anatomy.gamma, anatomy.beta, anatomy.eps)
-
-
-def _forward(anatomy: Anatomy) -> dict[str, Any]:
-    done = _steps(anatomy)
+def _forward(anatomy: Anatomy, done: steps.ForwardSteps) -> dict[str, Any]:
     gamma, beta = steps.undoing(anatomy.batch, anatomy.eps)
     return {
         **_fields(done),
-        "normalized_mean": done.normalized.mean(0),
-        "normalized_variance": done.normalized.var(0, correction=0),
         "shrink": done.variance / (done.variance + done.eps),
         "output_mean": done.output.mean(0),
         "output_variance": done.output.var(0, correction=0),
@@ -49,8 +42,7 @@ def _forward(anatomy: Anatomy) -> dict[str, Any]:
     }
 
 
-def _backward(anatomy: Anatomy) -> dict[str, Any]:
-    done = _steps(anatomy)
+def _backward(anatomy: Anatomy, done: steps.ForwardSteps) -> dict[str, Any]:
     back = done.backward(anatomy.upstream)
     nodes = {
         name: {
@@ -64,36 +56,25 @@ def _backward(anatomy: Anatomy) -> dict[str, Any]:
         "nodes": nodes,
         **{name: getattr(back, name) for name in ("direct", "through_mean", "through_variance", "dx")},
         **{name: getattr(back, name) for name in ("dgamma", "dbeta", "sum_dx", "dot", "dot_exact", "dx_size")},
-        "normalized": done.normalized,
         "autograd": steps.autograd_difference(done, anatomy.upstream),
     }
 
 
-def _modes(anatomy: Anatomy) -> Any:
-    names = (
-        "distribution",
-        "mean",
-        "std",
-        "batch_size",
-        "momentum",
-        "shift_step",
-        "shifted_mean",
-        "shifted_std",
-        "draw",
-    )
+def _modes(anatomy: Anatomy, _done: steps.ForwardSteps) -> Any:
+    names = [item.name for item in fields(modes.Stream) if item.name in FIELDS]
     stream = modes.Stream(**{name: getattr(anatomy, name) for name in names})
     return modes.run_modes(stream, anatomy.sample, anatomy.step)
 
 
-def _axes(anatomy: Anatomy) -> Any:
+def _axes(anatomy: Anatomy, _done: steps.ForwardSteps) -> Any:
     return axes.share_axes(anatomy.norm, anatomy.groups)
 
 
-def _scale(anatomy: Anatomy) -> Any:
+def _scale(anatomy: Anatomy, _done: steps.ForwardSteps) -> Any:
     return scale.scale_study(anatomy.batch, anatomy.upstream, anatomy.eps, anatomy.log_scale, anatomy.channel)
 
 
-def _mistakes(anatomy: Anatomy) -> dict[str, Any]:
+def _mistakes(anatomy: Anatomy, _done: steps.ForwardSteps) -> dict[str, Any]:
     layer = (anatomy.batch, anatomy.gamma, anatomy.beta, anatomy.eps)
     right, right_eval = mistakes.right(*layer)
     versions = {name: wrong(*layer) for name, wrong in mistakes.MISTAKES.items()}
@@ -106,8 +87,7 @@ KERAS_NOTE = (
 )
 
 
-def _code(anatomy: Anatomy) -> dict[str, Any]:
-    done = _steps(anatomy)
+def _code(anatomy: Anatomy, done: steps.ForwardSteps) -> dict[str, Any]:
     back = done.backward(anatomy.upstream)
     layer = steps.make_layer(done)
     layer(done.x)  # one batch in train mode is what the script's running statistics have seen
@@ -131,7 +111,7 @@ def _code(anatomy: Anatomy) -> dict[str, Any]:
     }
 
 
-SECTIONS: dict[str, Callable[[Anatomy], Any]] = {
+SECTIONS: dict[str, Callable[[Anatomy, steps.ForwardSteps], Any]] = {
     "forward": _forward,
     "backward": _backward,
     "modes": _modes,

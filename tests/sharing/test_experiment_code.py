@@ -3,14 +3,10 @@ from __future__ import annotations
 import ast
 import functools
 import itertools
-import json
-import os
 import random
 import re
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -33,6 +29,7 @@ from bnviz.experiment.presets import PRESETS
 from bnviz.sharing.experiment_code import FRAMEWORKS, experiment_code
 from bnviz.sharing.experiment_text import SHAPES, WIDTH
 from bnviz.training import datasets
+from tests.sharing.scripts import run
 
 STEPS = 100
 HEADLINE = PRESETS["headline"].arms[1]
@@ -123,23 +120,6 @@ pathlib.Path("ran.json").write_text(json.dumps(ran))
 """
 
 
-def run(scripts: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What each script leaves and prints, all in one process and a folder of their own."""
-    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for script, text in {"runner": RUNNER, **scripts}.items():
-            (folder / f"{script}.py").write_text(text)
-        subprocess.run(
-            [sys.executable, "runner.py", *(f"{script}.py" for script in scripts)],
-            cwd=folder,
-            env=environment | {"KERAS_HOME": name, "OMP_NUM_THREADS": "1"},
-            check=True,
-            timeout=240,
-        )
-        return json.loads((folder / "ran.json").read_text())
-
-
 def drawn(count: int) -> dict[str, ExperimentConfig]:
     """Small configurations of every kind, the same ones each time."""
     source, found = random.Random(0), {}
@@ -170,7 +150,7 @@ def ran() -> dict[str, dict[str, Any]]:
     scripts |= {name: experiment_code("pytorch", config, steps=30) for name, config in DRAWN.items()}
     scripts["uneven"] = experiment_code("pytorch", HEADLINE, steps=50)
     scripts |= {f"keras {name}": experiment_code("keras", config, steps=STEPS) for name, config in KERAS.items()}
-    return run(scripts)
+    return run(RUNNER, scripts)
 
 
 def lab(config: ExperimentConfig, step: int) -> Any:

@@ -2,14 +2,10 @@ from __future__ import annotations
 
 import ast
 import functools
-import json
-import os
 import re
 import subprocess
 import sys
-import tempfile
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +17,7 @@ from torch import nn
 
 import bnviz
 from bnviz.sharing.layer_code import FRAMEWORKS, SCRIPTS, WIDTH, layer_code
+from tests.sharing.scripts import run
 
 NAMES = ("y", "dx", "dgamma", "dbeta", "running_mean", "running_var")
 FLOAT32, FLOAT64 = 2.0**-24, 2.0**-53  # the largest relative errors of one rounding
@@ -81,23 +78,6 @@ pathlib.Path("ran.json").write_text(json.dumps(ran))
 """
 
 
-def run(scripts: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """What each script leaves and prints, in a process and a folder of their own."""
-    environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for script, text in {"runner": RUNNER, **scripts}.items():
-            (folder / f"{script}.py").write_text(text)
-        subprocess.run(
-            [sys.executable, "runner.py", *(f"{script}.py" for script in scripts)],
-            cwd=folder,
-            env=environment | {"KERAS_HOME": name, "OMP_NUM_THREADS": "1"},
-            check=True,
-            timeout=120,
-        )
-        return json.loads((folder / "ran.json").read_text())
-
-
 @functools.cache
 def ran(framework: str) -> dict[str, dict[str, Any]]:
     scripts = {name: layer_code(framework, **case) for name, case in CASES.items()}
@@ -106,7 +86,7 @@ def ran(framework: str) -> dict[str, dict[str, Any]]:
         scripts["float64"] = functools.reduce(
             lambda text, change: text.replace(*change), wide.items(), scripts["outlier"]
         )
-    return run(scripts)
+    return run(RUNNER, scripts)
 
 
 @functools.cache

@@ -106,7 +106,6 @@ class Modes:
     sample_mean: Series
     sample_variance: Series
     batch: Series
-    keras_momentum: float
     half_life: int | None
 
 
@@ -134,7 +133,6 @@ def run_modes(stream: Stream, sample: float, step: int, eps: float = 1e-5) -> Mo
         sample_mean=joined.mean(1).numpy(),
         sample_variance=joined.var(1, correction=0).numpy(),
         batch=batches[step].numpy(),
-        keras_momentum=1 - stream.momentum,
         half_life=half_life(stream.momentum),
     )
 

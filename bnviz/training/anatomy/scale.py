@@ -27,7 +27,6 @@ class At:
     output_change_eval: float
     gradient: float
     relative_step: float
-    weight_norm: float
     alignment: float
 
 
@@ -83,7 +82,7 @@ def scale_study(x: Any, upstream: Any, eps: float = 1e-5, log_scale: float = 0.0
     alignment = (gradient * weight).sum((1, 2)) / (norm * size)
     at = At(
         a=float(a[-2]), output_change=float(changes[0][-2]), output_change_eval=float(changes[1][-2]),
-        gradient=float(growth[-2]), relative_step=float(growth[-2] / a[-2]), weight_norm=float(norm * a[-2]),
+        gradient=float(growth[-2]), relative_step=float(growth[-2] / a[-2]),
         alignment=float(alignment[-2]),
     )  # fmt: skip
     return Scale(

@@ -129,7 +129,6 @@ def test_the_initial_weight_is_what_is_left_of_another_start(momentum):
         rows.append(layers[1].running_mean.item() - layers[0].running_mean.item())
 
     np.testing.assert_allclose(modes.initial_weight, rows, rtol=1e-9, atol=1e-12)
-    assert modes.keras_momentum == 1 - momentum
 
 
 @pytest.mark.parametrize(("momentum", "steps"), [(0.0, None), (0.1, 7), (0.01, 69), (0.5, 2), (1.0, 1)])
