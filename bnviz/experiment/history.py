@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from bnviz.experiment.layout import Layout, lab_layout
 from bnviz.experiment.snapshot import FIELDS, Array, Divergence, Snapshot, kept_channels
 
 MAX_SNAPSHOTS = 2000
@@ -20,7 +21,9 @@ class History:
     never change; they tell which ones have gone.
     """
 
-    def __init__(self, max_snapshots: int = MAX_SNAPSHOTS, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, max_snapshots: int = MAX_SNAPSHOTS, max_bytes: int = MAX_BYTES, layout: Layout | None = None
+    ) -> None:
         if max_snapshots < 8:
             raise ValueError(
                 f"max_snapshots must be at least 8, so that thinning leaves a history; got {max_snapshots}"
@@ -35,6 +38,7 @@ class History:
         self._next_id = 0
         self.thinned = 1
         self.last: Snapshot | None = None
+        self._layout = layout
 
     def __len__(self) -> int:
         return self._count
@@ -52,6 +56,13 @@ class History:
     def ids(self) -> npt.NDArray[np.int64]:
         """The kept snapshots' numbers, rising."""
         return self._ids[: self._count]
+
+    @property
+    def layout(self) -> Layout | None:
+        """What the axes stand for; None while nothing was appended, but for a recording's."""
+        if self._layout is None and self.last is not None:
+            return lab_layout(self.last.config)
+        return self._layout
 
     @property
     def diverged(self) -> Divergence | None:
