@@ -14,13 +14,18 @@ import streamlit as st
 sys.path.insert(0, str(Path(__file__).parent))  # bnviz is found from any working directory
 
 from bnviz.live.routes import routes, warm_up
+from bnviz.ui.claims_evidence import weigh_all
+from bnviz.ui.streamlit_guard import guard
+from bnviz.ui.takeaway import MAKERS
+
+guard()
 
 
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
-    """Import what training needs while the first page is drawn, then keep imported modules out of collections."""
-    warm_up(then=lambda: (gc.collect(), gc.freeze()))
+    """Import and weigh what pages need while the first is drawn, then keep imported modules out of collections."""
+    warm_up(then=lambda: (weigh_all(), gc.collect(), gc.freeze()))
     yield {}
 
 
-app = st.App("pages/index.py", routes=routes(), lifespan=lifespan)
+app = st.App("pages/index.py", routes=routes(makers=MAKERS), lifespan=lifespan)

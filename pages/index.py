@@ -8,8 +8,18 @@ from bnviz.ui.style import ICON, STYLE
 st.set_page_config(layout="wide", initial_sidebar_state="auto")
 lab = st.Page("lab.py", title="bnviz: batch normalization, live", default=True)
 anatomy = st.Page("anatomy.py", title="bnviz: one batch-norm layer, number by number", url_path="anatomy")
-page = st.navigation([lab, anatomy], position="hidden")
+recordings = st.Page("recordings.py", title="bnviz: recordings", url_path="recordings")
+claims = st.Page("claims.py", title="bnviz: claims, and what the measurements say", url_path="claims")
+maps = st.Page("maps.py", title="bnviz: maps of what trains", url_path="maps")
+page = st.navigation([lab, anatomy, claims, maps, recordings], position="hidden")
 st.set_page_config(page_icon=ICON)
 st.html(STYLE)
-with navigation(lab, anatomy):
+LINKS = [
+    (lab, "Lab", "lab"),
+    (anatomy, "Anatomy", "anatomy_state"),
+    (claims, "Claims", "claims"),
+    (maps, "Maps", "maps"),
+    (recordings, "Recordings", "recordings"),
+]
+with navigation(LINKS):
     page.run()

@@ -5,6 +5,7 @@ python scripts/tasks.py test                        set up what tests need, then
 python scripts/tasks.py check                       format, lint, types, imports, quick tests
 python scripts/tasks.py test-slow                   the long studies
 python scripts/tasks.py lock                        renew constraints.txt
+python scripts/tasks.py install-here [torch index]  what the app runs on, into the Python that runs this (Dockerfile)
 
 Safe to repeat: a finished step leaves a stamp with the hash of what it installed, an interrupted one
 leaves a mark, and the next call starts over.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import os
 import platform
 import re
@@ -34,11 +36,16 @@ COMPILE = (
     "uv pip compile --universal --python-version 3.11 --fork-strategy fewest --upgrade "
     "requirements.txt requirements-dev.txt --output-file constraints.txt"
 )
+HADOLINT = (  # a program beside Python, not a module
+    "import pathlib, subprocess, sys, sysconfig; "
+    "raise SystemExit(subprocess.call([pathlib.Path(sysconfig.get_path('scripts'), 'hadolint'), *sys.argv[1:]]))"
+)
 CHECKS = {
     "format": ["-m", "ruff", "format", "--check", "."],
     "lint": ["-m", "ruff", "check", "."],
     "types": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()"],
+    "dockerfile": ["-c", HADOLINT, "Dockerfile"],
     "tests": ["-m", "pytest", "-m", "not slow and not browser", "-n", "auto", "--maxprocesses", "4"],
     "browser": ["-m", "pytest", "-m", "browser and not slow", "-p", "scripts.browser_skips"],
 }
@@ -59,6 +66,8 @@ def main(task: str, *options: str) -> int:
         return subprocess.call([PYTHON, "-m", "pytest", "-m", "slow"], cwd=ROOT)
     if task == "lock":
         return lock()
+    if task == "install-here":
+        return install_here(*options)
     raise SystemExit(__doc__)
 
 
@@ -95,28 +104,67 @@ def ensure_venv() -> None:
 
 
 def install_torch(version: str) -> None:
-    """torch first and alone, from PyTorch's CPU index if it answers, so that no CUDA package comes along.
-
-    The index is asked once and for 8 seconds at most, apart from the download: a closed network costs
-    seconds, and a slow download is not cut short. Windows and macOS get CPU builds from PyPI anyway.
-    """
+    """torch first and alone, from PyTorch's CPU index if it answers, so that no CUDA package comes along."""
     is_there = f"from importlib.metadata import version; assert version('torch').split('+')[0] == '{version}'"
     if succeeds([str(PYTHON), "-c", is_there]):
         return
     say(f"installing torch {version}")
-    from_cpu_index = ["--index-url", CPU_INDEX, "--retries", "0"]
     if platform.system() == "Linux":
-        ask = [*PIP, "index", "versions", "torch", *from_cpu_index, "--timeout", "4"]
-        install = [*PIP, "install", "--no-deps", f"torch=={version}", *from_cpu_index]
-        if succeeds(ask, seconds=8) and subprocess.call(install, cwd=ROOT) == 0:
+        if torch_from(CPU_INDEX, version, PIP):
             return
         say("PyTorch's CPU index is out of reach: the default index may bring several GB of CUDA packages")
     run([*PIP, "install", f"torch=={version}", "-c", "constraints.txt"])
 
 
+def torch_from(index: str, version: str, pip: list[str]) -> bool:
+    """Whether torch, without what it requires, could be installed from a CPU index.
+
+    The index is asked once and for 8 seconds at most, apart from the download: a closed network costs
+    seconds, and a slow download is not cut short. Windows and macOS get CPU builds from PyPI anyway.
+    """
+    from_index = ["--index-url", index, "--retries", "0"]
+    ask = [*pip, "index", "versions", "torch", *from_index, "--timeout", "4"]
+    install = [*pip, "install", "--no-deps", f"torch=={version}", *from_index]
+    return succeeds(ask, seconds=8) and subprocess.call(install, cwd=ROOT) == 0
+
+
+def install_here(index: str = CPU_INDEX) -> int:
+    """What the app runs on, into the Python that runs this; fails rather than bring CUDA along.
+
+    On Linux PyPI's torch is a CUDA build: it needs several GB of NVIDIA's packages and does not even import
+    without them. So it is refused as soon as it is there, before it can ask for them.
+    """
+    pip, version = [sys.executable, "-m", "pip", "--disable-pip-version-check"], pinned("torch")
+    if not index or not torch_from(index, version, pip):
+        say(f"asking pip's own index for torch {version}" + (f": {index} is out of reach" if index else ""))
+        run([*pip, "install", "--no-deps", f"torch=={version}"])
+    if cuda := built_for_cuda():
+        raise SystemExit(
+            f"torch {version} came as a build for CUDA {cuda}: some 5 GB, and nothing here uses it. "
+            f"Let {CPU_INDEX} be reached, or name another index of CPU builds (--build-arg TORCH_INDEX=https://...)"
+        )
+    run([*pip, "install", "-r", "requirements.txt", "-c", "constraints.txt"])
+    if brought := sorted(name for name in installed() if re.match(r"nvidia|cuda|triton", name)):
+        raise SystemExit(f"CUDA packages came along: {', '.join(brought)}")
+    return 0
+
+
+def built_for_cuda() -> str | None:
+    """The CUDA version that torch here was built for, read from its files: a CUDA build may not import."""
+    torch = importlib.metadata.distribution("torch")
+    text = Path(str(torch.locate_file("torch/version.py"))).read_text()
+    found = re.search(r"^cuda\b.*= *'([\d.]+)'", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+def installed() -> list[str]:
+    return [package.metadata["Name"].lower() for package in importlib.metadata.distributions()]
+
+
 def pinned(package: str) -> str:
-    """The version that requirements*.txt ask for."""
-    text = "".join((ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt"))
+    """The version that requirements*.txt ask for; an image has but one of the two files."""
+    files = (ROOT / name for name in ("requirements.txt", "requirements-dev.txt"))
+    text = "".join(file.read_text() for file in files if file.is_file())
     versions: dict[str, str] = dict(re.findall(r"^([\w-]+)==(\S+)", text, re.MULTILINE))
     return versions[package]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route, WebSocketRoute
 
-from bnviz.live.routes import SOCKET, assets_path, routes, warm_up
+from bnviz.live.routes import SOCKET, TAKE, assets_path, routes, warm_up
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,12 +20,14 @@ def in_a_new_process(code: str, cwd: Path = ROOT) -> str:
     return result.stdout.strip()
 
 
-def test_the_routes_are_the_stream_and_the_assets():
-    stream, assets = routes()
+def test_the_routes_are_the_stream_the_assets_and_what_is_taken_away():
+    stream, take, assets = routes()
     assert isinstance(stream, WebSocketRoute)
     assert isinstance(assets, Route)
     assert stream.path == f"/{SOCKET}"
     assert assets.path_regex.match(f"/{assets_path()}stage.js")
+    assert isinstance(take, Route)
+    assert (take.path, take.methods) == (f"/{TAKE}", {"POST"})
 
 
 def test_the_warm_up_loads_what_training_needs_and_then_does_as_it_is_told():

@@ -9,11 +9,16 @@ import typer
 from typer.core import TyperGroup
 
 from bnviz.commands.bench import bench
+from bnviz.commands.export import export
+from bnviz.commands.open import open_files
 from bnviz.commands.presets import presets
 from bnviz.commands.recordings import describe
 from bnviz.commands.run import run
+from bnviz.commands.serve import serve
+from bnviz.commands.study import study
 from bnviz.experiment.fields import ConfigError
 from bnviz.sharing.recording_schema import RecordingError
+from bnviz.studies.errors import StudyError
 
 
 class Commands(TyperGroup):
@@ -28,7 +33,7 @@ class Commands(TyperGroup):
             code = super().main(*args, **{**options, "standalone_mode": False})
         except typer.TyperException as error:
             sys.exit(_complain(error.format_message(), error.exit_code))
-        except (ConfigError, RecordingError) as error:
+        except (ConfigError, RecordingError, StudyError) as error:
             sys.exit(_complain(str(error), 2))
         sys.exit(code or 0)
 
@@ -47,10 +52,11 @@ app = typer.Typer(cls=Commands, rich_markup_mode=None, add_completion=False, pre
 def introduce() -> None:
     """See what batch normalization does to a network while it trains.
 
-    The lab in the browser starts with `streamlit run app.py`; these commands need no browser.
+    The lab in the browser starts with `serve`, or with `streamlit run app.py`; the other commands need no browser.
     """
 
 
-for command in (presets, run, describe):
+for command in (presets, run, describe, export, serve, study):
     app.command()(command)
+app.command("open")(open_files)
 app.add_typer(bench, name="bench")

@@ -1,4 +1,4 @@
-"""`bnviz bench`: what watching costs on this machine, in the lab and of somebody's own model."""
+"""`bnviz bench`: what watching and studies cost on this machine, in the lab and of somebody's own model."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ bench = typer.Typer(cls=CaptureByDefault, rich_markup_mode=None)
 
 @bench.callback()
 def introduce_bench() -> None:
-    """Measure what watching costs on this machine; `bench` alone is `bench capture`."""
+    """Measure what watching and studies cost on this machine; `bench` alone is `bench capture`."""
 
 
 @bench.command()
@@ -129,6 +129,40 @@ def recorder(
         _tell(costs, title, RECORDER_DOCS, missing, as_json=as_json)
     if as_json and missing:
         typer.echo("\n".join(line.strip() for line in missing), err=True)
+
+
+@bench.command()
+def studies(
+    runs: Annotated[int, typer.Option(min=1, metavar="N", help="Trainings in the study.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, max=20_000, metavar="N", help="Steps of each training.")] = 500,
+    workers: Annotated[int | None, typer.Option(min=1, metavar="N", help="Processes. Without it, one a core.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """How well a study of many short trainings uses all cores, and what a training costs beside itself.
+
+    Digits, 10 hidden layers x 100, batch normalization; results are written as in `bnviz study`. Close other programs
+    first: what they take of the cores is missing in CPU time over wall time.
+
+    \b
+    Examples:
+      bnviz bench studies
+      bnviz bench studies --runs 40 --steps 150
+
+    With --json: runs, workers, startup (s, until all processes are ready, paid once), seconds (all), run_seconds (a
+    training), busy (CPU time over wall time and workers), overhead (ms a training), busy_target, overhead_target.
+    """  # noqa: D301 - \b keeps the lines as they are
+    from bnviz.studies.bench import BUSY_TARGET, OVERHEAD_TARGET, measure
+
+    with typer.progressbar(length=runs, label="measuring", file=sys.stderr) as bar:
+        used = measure(runs, steps, workers, finished=lambda: bar.update(1))
+    if as_json:
+        typer.echo(json.dumps(vars(used) | {"busy_target": BUSY_TARGET, "overhead_target": OVERHEAD_TARGET}))
+        return
+    typer.echo(f"{used.runs} trainings of {steps} steps, {used.run_seconds:.2f} s each, {used.workers} processes")
+    typer.echo(f"  {'start-up, paid once':40}{used.startup:8.1f} s")
+    typer.echo(f"  {'all trainings':40}{used.seconds:8.1f} s")
+    typer.echo(f"  {'CPU time over wall time and processes':40}{used.busy:8.1%}   target {BUSY_TARGET:.0%} or more")
+    typer.echo(f"  {'overhead a training':40}{used.overhead:8.1f} ms  target below {OVERHEAD_TARGET:.0f} ms")
 
 
 def _tell(costs: Sequence[Cost], title: str, docs: Mapping[str, str], missing: Iterable[str], *, as_json: bool) -> None:

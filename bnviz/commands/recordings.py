@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
@@ -10,12 +12,15 @@ import numpy as np
 import typer
 
 from bnviz.commands.decimals import decimals
+from bnviz.experiment.history import History
 from bnviz.sharing import recording
-from bnviz.sharing.recording import RecordingReader
+from bnviz.sharing.lab_recording import LabRecording, read_lab
+from bnviz.sharing.recording import RecordingReader, printable
 from bnviz.sharing.recording_lines import Layer, Record
 from bnviz.sharing.recording_schema import COLUMNS, RecordingError
 from bnviz.sharing.recording_writer import plain
 
+LAB_MEASURED = ("loss", "test_loss", "test_accuracy")
 MEASURED = ("mean", "deviation", "percentiles", "gradient_output", "update_ratio", "nonfinite")
 _NOTHING = np.empty(0, np.uint32)
 
@@ -25,7 +30,7 @@ def describe(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Say what a recording of `bnviz.record` holds: its steps, its loss, and a line a layer.
+    """Say what a recording of `bnviz.record` holds: its steps, its loss, a line a layer; of the lab a line a network.
 
     A file that was cut short is described as far as it goes, and it says so.
 
@@ -39,20 +44,64 @@ def describe(
     had no chance to say it); and layers: name, module, kind, no_data (true for a layer that never fired), and of the
     last record in which it fired step, mean, deviation, percentiles (5, 15, 25, 50, 75, 85, 95), gradient_output,
     update_ratio and nonfinite (how many values). Of a layer that is called several times, it is the first call. What
-    was not measured is null.
+    was not measured is null. Of a run of the lab: header, link, records, problem and end; and networks: name,
+    snapshots, steps, diverged, and of the last snapshot loss, test_loss and test_accuracy.
     """  # noqa: D301 - \b keeps the lines as they are
     try:
         with file.open("rb") as stream:
-            text = plain(_summary(stream)) if as_json else recording.describe(stream)
+            text = _described(stream, as_json=as_json)
     except (OSError, RecordingError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise RecordingError(f"can't open {str(file)!r}: {why}") from None
     typer.echo(text)
 
 
-def _summary(stream: BinaryIO) -> dict[str, Any]:
-    """What --json prints; one record in memory at a time, and for each layer the one in which it last fired."""
+def _described(stream: BinaryIO, *, as_json: bool) -> str:
     reader = RecordingReader(stream)
+    if reader.header.kind == "lab":
+        run = read_lab(reader)
+        return json.dumps(_lab_summary(reader, run), allow_nan=False) if as_json else printable(_lab_lines(reader, run))
+    return plain(_summary(reader)) if as_json else recording.description(reader)
+
+
+def _lab_summary(reader: RecordingReader, run: LabRecording) -> dict[str, Any]:
+    """What --json prints of a run of the lab."""
+    head = reader.header
+    return {
+        "header": {"kind": head.kind, "started": head.started, "versions": dict(head.versions)},
+        "link": run.query,
+        "records": run.records,
+        "problem": reader.problem,
+        "end": reader.end and asdict(reader.end),
+        "networks": [_network(name, history) for name, history in zip(run.names, run.histories, strict=True)],
+    }
+
+
+def _network(name: str, history: History) -> dict[str, Any]:
+    steps = history["step"].tolist()
+    return {
+        "name": name, "snapshots": len(history), "steps": {"first": steps[0], "last": steps[-1]} if steps else None,
+        "diverged": history.diverged and asdict(history.diverged),
+    } | {key: decimals(history[key][-1]) if steps else None for key in LAB_MEASURED}  # fmt: skip
+
+
+def _lab_lines(reader: RecordingReader, run: LabRecording) -> Iterator[str]:
+    state = reader.problem or (reader.end.reason if reader.end else "it was cut short")
+    yield f"lab: {run.records} records of {len(run.names)} networks ({state})"
+    yield f"link ?{run.query}"
+    width = max(map(len, run.names))
+    for name, history in zip(run.names, run.histories, strict=True):
+        if not len(history):
+            yield f"{name:{width}}  no data"
+            continue
+        loss, accuracy = float(history["loss"][-1]), float(history["test_accuracy"][-1])
+        broken = f", diverged in the {history.diverged.where}" if history.diverged else ""
+        steps = f"steps {history['step'][0]} to {history['step'][-1]}"
+        yield f"{name:{width}}  {steps}; loss {loss:.4g}, test accuracy {accuracy:.1%}{broken}"
+
+
+def _summary(reader: RecordingReader) -> dict[str, Any]:
+    """What --json prints; one record in memory at a time, and for each layer the one in which it last fired."""
     records, first, last, fired = 0, None, None, dict[int, Record]()
     for last in reader:
         records, first = records + 1, first or last

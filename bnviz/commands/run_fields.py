@@ -33,7 +33,11 @@ def fields_text() -> str:
         ("link", "text", "the query that repeats the run"),
         ("diverged", "object", "null; or step, layer (from 0) and where of the first value that was not finite"),
     ]
-    measured = [(name, ", ".join(field.axes) or "number", _meaning(field)) for name, field in FIELDS.items()]
+    measured = [
+        (name, ", ".join(field.axes) or "number", _meaning(field))
+        for name, field in FIELDS.items()
+        if not field.recorded
+    ]
     axes = [
         ("point", "values", ", ".join(POINTS)),
         ("layer", "from 0", "the hidden layers, counted from the input"),

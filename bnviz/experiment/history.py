@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import numpy.typing as npt
 
@@ -60,7 +62,7 @@ class History:
     @property
     def layout(self) -> Layout | None:
         """What the axes stand for; None while nothing was appended, but for a recording's."""
-        if self._layout is None and self.last is not None:
+        if self._layout is None and self.last is not None and self.last.config is not None:
             return lab_layout(self.last.config)
         return self._layout
 
@@ -72,6 +74,17 @@ class History:
     def sparse(self, name: str) -> dict[int, Array]:
         """Return the quantity that is not in every snapshot, by snapshot id."""
         return self._sparse.get(name, {})
+
+    def copy(self) -> History:
+        """Return a history of the same snapshots, which later appends to this one don't change, nor it this one."""
+        twin = copy(self)
+        vars(twin).update(
+            _columns={name: column.copy() for name, column in self._columns.items()},
+            _sparse={name: dict(rows) for name, rows in self._sparse.items()},
+            _ids=self._ids.copy(),
+            _steps=self._steps.copy(),
+        )
+        return twin
 
     def append(self, snapshot: Snapshot, number: int | None = None) -> None:
         """Add a snapshot at the end, numbered `number` or the next; the oldest may be thinned to make room."""
@@ -100,10 +113,12 @@ class History:
         self._columns[name] = column
         row_bytes = sum(c.nbytes for c in self._columns.values()) // self.max_snapshots
         room = max(8, self._max_bytes // max(1, row_bytes))
-        if room < self.max_snapshots:
-            self._shrink(room)
+        self.shrink(room)
 
-    def _shrink(self, room: int) -> None:
+    def shrink(self, room: int) -> None:
+        """Hold at most so many snapshots from now on, and thin what is too much; more than now are never held."""
+        if room >= self.max_snapshots:
+            return
         while self._count >= room:
             self._thin()
         self.max_snapshots = room

@@ -41,6 +41,15 @@ class Layout:
         """Return the row of a layer in the channels' quantities, or None where it has none."""
         return self.norms.index(layer) if layer in self.norms else None
 
+    def called(self, layer: int) -> str:
+        """Return what a layer is called in a sentence: "layer 3" in the lab, elsewhere its own name."""
+        name = self.layers[layer] if 0 <= layer < len(self.layers) else str(layer + 1)
+        return f"layer {name}" if self.config is not None or name.isdigit() else name
+
+    def called_weight(self, index: int) -> str:
+        """Return the same along the axis weight; the lab's output layer is "output"."""
+        return "output" if self.config is not None and index == len(self.layers) else self.called(index)
+
 
 @lru_cache(maxsize=64)
 def lab_layout(config: ExperimentConfig) -> Layout:

@@ -36,7 +36,9 @@ class Field:
 
     Axes: point (before_norm, after_norm, after_activation), layer (hidden layers), weight (hidden layers and the
     output layer), quantile, cell (underflow, bins, overflow, non-finite), unit, unit_quantile, channel, row, column,
-    image. `detail` fields hold a number a channel; `sparse` fields are not in every snapshot.
+    image, scalar. Of a recorded model, `Layout` names them. `detail` fields hold a number a channel, and of a recorded
+    model have rows for its batch-norm layers alone; `sparse` fields are not in every snapshot; `recorded` ones are of
+    recorded models alone.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Field:
     unit: str = ""
     detail: bool = False
     sparse: bool = False
+    recorded: bool = False
 
 
 _PROBED = "activation inputs on the fixed probe batch"
@@ -81,6 +84,11 @@ _TABLE = (
     Field("surface", ("row", "column"), "planar data: 64 * class + round(63 * probability)", "uint8", sparse=True),
     Field("predictions", ("image",), "digits: predicted class of the shown test images", "uint8", sparse=True),
     Field("confidences", ("image",), "digits: the probability given to that class", sparse=True),
+    Field("scalar", ("scalar",), "numbers that the training loop gave under names of its own", recorded=True),
+    Field("zeros", ("layer",), "activations: exact zeros among all values of the output", unit="share", recorded=True),
+    Field("nonfinite", ("layer",), "NaN and infinities among all values of the output", unit="share", recorded=True),
+    Field("weight_norm", ("weight",), "norm of the weights before the update", recorded=True),
+    Field("skipped", (), "1 where a GradScaler left the update out", "uint8", recorded=True),
 )
 FIELDS: Mapping[str, Field] = MappingProxyType({item.name: item for item in _TABLE})
 
@@ -89,7 +97,8 @@ FIELDS: Mapping[str, Field] = MappingProxyType({item.name: item for item in _TAB
 class Divergence:
     """Where a training broke: at which step the loss was not finite, and the first layer with a non-finite value.
 
-    `layer` counts hidden layers from 0; the output layer is `hidden_layers`.
+    `layer` counts hidden layers from 0; the output layer is `hidden_layers`. Of a recorded model it counts along the
+    axis layer; behind its end it is the loss alone.
     """
 
     step: int
@@ -101,12 +110,13 @@ class Divergence:
 class Snapshot:
     """One captured step of one arm; `values` maps the names of `FIELDS` to arrays (absent: not measured).
 
-    `config` holds the interventions up to this step, so `snapshot.config` unfolds into this very history.
+    `config` holds the interventions up to this step, so `snapshot.config` unfolds into this very history; of somebody's
+    own model there is none.
     Values can be read as attributes: `snapshot.test_accuracy`, `snapshot.percentiles[2, 0]`.
     """
 
     step: int
-    config: ExperimentConfig
+    config: ExperimentConfig | None
     values: Mapping[str, Array]
     diverged: Divergence | None = None
 

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
-from bnviz.experiment.snapshot import Array, kept_channels
-from bnviz.figures.look import Look, of_layer, shown_layer, thinned
+from bnviz.experiment.snapshot import Array
+from bnviz.figures.look import Look, layer_name, of_layer, shown_layer, thinned
 from bnviz.figures.sheet import draw_marks, say, sheet, step_axis
 from bnviz.figures.theme import DASHES, arm_colour, plain
 
@@ -20,15 +20,16 @@ WHY_NOT = "No γ and β here: no network has a normalization layer with them at 
 
 def affine(histories: Sequence[History], names: Sequence[str], look: Look | None = None) -> go.Figure:
     """Gamma above, beta below; a thin line a channel, at most some 250 snapshots of it, evenly spread."""
-    layer = shown_layer(histories, look or Look())
+    layer = shown_layer(histories, look or Look(), "gamma", "beta")
     panels = {"rows": 2, "cols": 1, "shared_xaxes": True, "vertical_spacing": 0.06}
-    figure = sheet("γ and β per channel", f"layer {layer + 1}", wide=True, panels=panels)
+    figure = sheet("γ and β per channel", layer_name(histories, layer), wide=True, panels=panels)
     for index, (name, title) in enumerate(ROWS, 1):
         for arm, history in enumerate(histories):
             values = of_layer(history, name, layer)
-            if values is not None and np.isfinite(values).any() and history.last is not None:
-                channels = kept_channels(history.last.config.width)[: values.shape[1]]
-                trace = _channels(arm, names[arm], history["step"], values, channels, legend=index == 1)
+            if values is not None and np.isfinite(values).any() and history.layout is not None:
+                channels = np.array(history.layout.channels[history.layout.norms.index(layer)][: values.shape[1]])
+                known = values[:, : len(channels)]
+                trace = _channels(arm, names[arm], history["step"], known, channels, legend=index == 1)
                 figure.add_trace(trace, row=index, col=1)
         figure.update_yaxes(title=title, row=index)
     figure.update_xaxes(step_axis(histories) | {"title": None})

@@ -1,4 +1,4 @@
-"""The one table of figures, in the page's order; the picture of the data needs more than a history and is not here."""
+"""The tables of figures, in the page's order; the picture of the data needs more than a history and is not here."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from bnviz.figures.distribution import distribution
 from bnviz.figures.drift import drift
 from bnviz.figures.gradient import gradient_over_depth, gradient_over_time
 from bnviz.figures.histograms import histograms
-from bnviz.figures.look import Look
+from bnviz.figures.look import Look, are_recorded
 from bnviz.figures.loss import loss
+from bnviz.figures.reported import reported
 from bnviz.figures.saturation import saturation
+from bnviz.figures.shares import nonfinite, zeros
 from bnviz.figures.statistics import statistics
 from bnviz.figures.units import units
 from bnviz.figures.update_ratio import update_ratio
+from bnviz.figures.weight_norm import weight_norm
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,19 @@ FIGURES: Mapping[str, Chart] = MappingProxyType(
         "saturation": Chart("Saturated, dead", saturation),
     }
 )
+RECORDED: Mapping[str, Chart] = MappingProxyType(
+    {
+        **{name: FIGURES[name] for name in ("distribution", "layers", "loss")},
+        "reported": Chart("Reported numbers", reported),
+        **{name: FIGURES[name] for name in ("gradient-depth", "gradient-time", "update-ratio")},
+        "weight-norm": Chart("Weights", weight_norm),
+        **{name: FIGURES[name] for name in ("drift", "affine", "statistics", "saturation")},
+        "zeros": Chart("Exact zeros", zeros),
+        "nonfinite": Chart("Not finite", nonfinite),
+    }
+)
+
+
+def charts_of(histories: Sequence[History]) -> Mapping[str, Chart]:
+    """Return the figures that can be drawn of these: the lab's, or those of recorded models."""
+    return RECORDED if are_recorded(histories) else FIGURES

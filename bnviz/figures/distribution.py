@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import QUANTILES, Array
-from bnviz.figures.look import Look, at_point, point_label, robust_extent, shown_layer
+from bnviz.figures.look import Look, at_point, layer_name, point_label, robust_extent, shown_layer
 from bnviz.figures.sheet import arm_panels, draw_marks, panel, say
 from bnviz.figures.theme import DASHES, arm_colour
 
@@ -22,7 +22,7 @@ def distribution(histories: Sequence[History], names: Sequence[str], look: Look 
     """The median as a line; the bands hold the middle 50, 70 and 90 % of one layer's values."""
     look = look or Look()
     layer = shown_layer(histories, look)
-    figure = arm_panels("Distribution over time", f"layer {layer + 1}", histories, names)
+    figure = arm_panels("Distribution over time", layer_name(histories, layer), histories, names)
     columns = [at_point(history, "percentiles", look, layer) for history in histories]
     places = [panel(arm, len(names)) for arm in range(len(names))]
     for arm, (history, values) in enumerate(zip(histories, columns, strict=True)):

@@ -11,17 +11,22 @@ import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Array
-from bnviz.figures.look import column, robust_extent, thinned
+from bnviz.figures.look import column, layers_with_data, robust_extent, thinned
 from bnviz.figures.sheet import draw_marks, log_axis, say, sheet, step_axis
 from bnviz.figures.theme import DASHES, MUTED, arm_colour, plain
 
 STRONG, THIN = 2.2, 1.2
 MOST_OTHERS = 16
+MOST_MARKS = 60
+OTHERS = "other layers"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of an arm: its values, one a snapshot. Lines of a `group` share one entry of the legend."""
+    """One line of an arm: its values, one a snapshot. Lines of a `group` share one entry of the legend.
+
+    A `connected` one has a mark where it was measured and goes on over snapshots at which it wasn't.
+    """
 
     arm: int
     name: str
@@ -30,6 +35,7 @@ class Line:
     opacity: float = 1
     shown: bool = True
     group: str = ""
+    connected: bool = False
 
 
 def line_figure(
@@ -43,7 +49,7 @@ def line_figure(
         figure.add_trace(_entry(line))
     figure.update_xaxes(step_axis(histories))
     figure.update_yaxes({"exponentformat": "power"} | y)
-    if not any(np.isfinite(line.values).any() for line in lines):
+    if not any(np.isfinite(line.values).any() for line in lines if line.group != OTHERS):
         return say(figure, why).update_layout(showlegend=False)
     if "range" not in y:
         figure.update_yaxes(_scale([line.values for line in lines if line.shown], log=log))
@@ -57,8 +63,10 @@ def line_figure(
 
 def _trace(line: Line, steps: Array, *, log: bool) -> go.Scatter:
     values = np.where(line.values > 0, line.values, np.float32(np.nan)) if log else line.values
+    few = line.connected and np.count_nonzero(np.isfinite(values)) <= MOST_MARKS
+    mode = "markers" if len(steps) <= 1 else "lines+markers" if few else "lines"
     return go.Scatter(
-        x=steps, y=values, name=plain(line.name), mode="lines" if len(steps) > 1 else "markers", opacity=line.opacity,
+        x=steps, y=values, name=plain(line.name), mode=mode, opacity=line.opacity, connectgaps=line.connected,
         line={"color": arm_colour(line.arm), "dash": DASHES[line.arm % 4], "width": line.width},
         visible=True if line.shown else "legendonly", legendgroup=line.group or None, showlegend=not line.group,
         cliponaxis=len(steps) > 1, hovertemplate="%{y:.6~g}",
@@ -98,11 +106,20 @@ def layer_lines(histories: Sequence[History], names: Sequence[str], name: str, l
         values = column(history, name)
         if values is None:
             continue
-        hidden = history.last.config.hidden_layers if history.last else values.shape[1]
-        others = thinned(values.shape[1], MOST_OTHERS // max(1, len(histories)))
-        faint: dict[str, Any] = {"width": 1, "opacity": 0.5, "shown": False, "group": "other layers"}
-        labels = [f"{names[arm]}, {'output' if cell == hidden else f'layer {cell + 1}'}" for cell in range(hidden + 1)]
-        found += [Line(arm=arm, name=labels[cell], values=values[:, cell], **faint) for cell in others if cell != layer]
-        if layer < min(hidden, values.shape[1]):
-            found.append(Line(arm=arm, name=labels[layer], values=values[:, layer]))
+        layout = history.layout
+        hidden = len(layout.layers) if layout is not None else values.shape[1]
+        measured = np.arange(values.shape[1]) if layout is None or layout.config else layers_with_data(history, name)
+        others = measured[thinned(len(measured), MOST_OTHERS // max(1, len(histories)))]
+        faint: dict[str, Any] = {"width": 1, "opacity": 0.5, "shown": False, "group": OTHERS}
+        found += [
+            Line(arm=arm, name=_label(history, names[arm], int(cell)), values=values[:, cell], **faint)
+            for cell in others
+            if cell != layer
+        ]
+        if layer < min(hidden, values.shape[1]) and layer in measured:
+            found.append(Line(arm=arm, name=_label(history, names[arm], layer), values=values[:, layer]))
     return found
+
+
+def _label(history: History, name: str, cell: int) -> str:
+    return f"{name}, {history.layout.called_weight(cell) if history.layout else f'layer {cell + 1}'}"

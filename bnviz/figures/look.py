@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bnviz.experiment.history import History
-from bnviz.experiment.snapshot import Array
+from bnviz.experiment.layout import Layout
+from bnviz.experiment.snapshot import FIELDS, Array
 
 POINT_NAMES = {
     "before": ("before norm", "after norm", "after activation"),
@@ -20,9 +21,10 @@ POINT_NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What the reader looks at: hidden layer (from 0), step, point (an index into `POINTS`), and what guessing reaches.
+    """What the reader looks at: layer (from 0), step, point (along the layouts' axis), and what guessing reaches.
 
-    Without a layer it is the last one that all arms have, without a step the newest, without a chance no line is drawn.
+    Without a layer it is the last one that all arms have, of recordings the last with data; without a step the newest,
+    without a chance no line is drawn.
     """
 
     layer: int | None = None
@@ -36,16 +38,32 @@ def column(history: History, name: str) -> Array | None:
     return history[name] if len(history) and name in history else None
 
 
+def layouts(histories: Sequence[History]) -> list[Layout]:
+    """Return what the axes stand for of the histories that know it."""
+    return [history.layout for history in histories if history.layout is not None]
+
+
+def are_recorded(histories: Sequence[History]) -> bool:
+    """Whether these are recordings of somebody's own models, and not arms of the lab."""
+    return any(layout.config is None for layout in layouts(histories))
+
+
 def of_layer(history: History, name: str, layer: int) -> Array | None:
     """Return a quantity of one layer, [snapshots, ...], or None where the arm has no such layer."""
-    values = column(history, name)
-    return values[:, layer] if values is not None and layer < values.shape[1] else None
+    values, place = column(history, name), layer
+    if FIELDS[name].detail and history.layout is not None:
+        row = history.layout.norm_row(layer)
+        if row is None:
+            return None
+        place = row
+    return values[:, place] if values is not None and place < values.shape[1] else None
 
 
 def at_point(history: History, name: str, look: Look, layer: int) -> Array | None:
     """Return a quantity of one point of one layer, [snapshots, ...], or None where the arm has no such layer."""
     values = column(history, name)
-    return values[:, look.point, layer] if values is not None and layer < values.shape[2] else None
+    there = values is not None and look.point < values.shape[1] and layer < values.shape[2]
+    return values[:, look.point, layer] if values is not None and there else None
 
 
 def row(history: History, step: int | None) -> int:
@@ -53,11 +71,38 @@ def row(history: History, step: int | None) -> int:
     return len(history) - 1 if step is None else int(np.searchsorted(history["step"], step, "right")) - 1
 
 
-def shown_layer(histories: Sequence[History], look: Look) -> int:
-    """Return the hidden layer to draw, from 0."""
+def shown_layer(histories: Sequence[History], look: Look, *names: str) -> int:
+    """Return the layer to draw, from 0; of recordings without a choice the last that has data of these quantities."""
     if look.layer is not None:
         return look.layer
-    return min((history.last.config.hidden_layers for history in histories if history.last), default=1) - 1
+    found = layouts(histories)
+    if not are_recorded(histories):
+        return min((len(layout.layers) for layout in found), default=1) - 1
+    with_data = [layers_with_data(history, name) for history in histories for name in names or ("percentiles",)]
+    last = [int(layers[-1]) for layers in with_data if len(layers)]
+    return max(last, default=max(0, len(found[0].layers) - 1))
+
+
+def layers_with_data(history: History, name: str) -> npt.NDArray[np.intp]:
+    """Return the layers for which a quantity was ever measured, the input's first."""
+    values, layout = column(history, name), history.layout
+    if values is None or layout is None:
+        return np.zeros(0, np.intp)
+    axis = 1 + next((place for place, axis in enumerate(FIELDS[name].axes) if axis in ("layer", "weight")), 0)
+    others = tuple(other for other in range(values.ndim) if other != axis)
+    known = np.flatnonzero(np.isfinite(values).any(axis=others))
+    return np.asarray(layout.norms, np.intp)[known] if FIELDS[name].detail else known
+
+
+def layer_name(histories: Sequence[History], layer: int) -> str:
+    """Return what a layer is called: "layer 3" in the lab, its own name in a recording."""
+    found = layouts(histories)
+    return max(found, key=lambda layout: len(layout.layers)).called(layer) if found else f"layer {layer + 1}"
+
+
+def short(name: str, length: int = 24) -> str:
+    """Return a name for where there is little room: the end of a module's name tells it apart from others."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
 
 
 def shown_step(histories: Sequence[History], look: Look) -> int:
@@ -68,7 +113,9 @@ def shown_step(histories: Sequence[History], look: Look) -> int:
 
 def point_label(histories: Sequence[History], look: Look) -> str:
     """Return what an axis of values is called, in the order in which the arms' norms and activations stand."""
-    places = {history.last.config.norm_position for history in histories if history.last} or {"before"}
+    if are_recorded(histories):
+        return "value of the output"
+    places = {layout.config.norm_position for layout in layouts(histories) if layout.config} or {"before"}
     return f"value {POINT_NAMES[places.pop() if len(places) == 1 else 'mixed'][look.point]}"
 
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bnviz.experiment.history import History
-from bnviz.figures.charts import FIGURES
+from bnviz.figures.charts import charts_of
 from bnviz.figures.look import Look
+from bnviz.figures.saved import has_numbers
 from bnviz.figures.theme import DARK
 
 
 def figures_json(histories: Sequence[History], names: Sequence[str], look: Look | None = None) -> dict[str, str]:
-    """Return every figure of the table as Plotly's JSON by its title, as `sharing.report` takes them."""
-    return {chart.title: chart.draw(histories, names, look).to_json() for chart in FIGURES.values()}
+    """Return every figure of these histories as Plotly's JSON by its title, as `sharing.report` takes them.
+
+    Where nothing was measured in the look's layer, as the weights of a recorded activation, another layer is drawn.
+    """
+    look, found = look or Look(), {}
+    for chart in charts_of(histories).values():
+        figure = chart.draw(histories, names, look)
+        if not has_numbers(figure):
+            figure = chart.draw(histories, names, replace(look, layer=None))
+        found[chart.title] = figure.to_json()
+    return found
 
 
 def page_scripts() -> tuple[str, str]:

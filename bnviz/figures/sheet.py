@@ -99,6 +99,9 @@ def marks(history: History) -> list[tuple[int, str]]:
     if history.last is None:
         return []
     config = history.last.config
+    broken = [(history.diverged.step, "diverged")] if history.diverged else []
+    if config is None:
+        return broken
     own = "batch" if config.normalization == "none" else config.normalization
     found = []
     for item in config.interventions:
@@ -107,7 +110,7 @@ def marks(history: History) -> list[tuple[int, str]]:
         else:
             text = f"{NORMS[own]} off" if item.normalization == "none" else f"{NORMS[str(item.normalization)]} on"
         found.append((item.step or 0, text))
-    return [*found, (history.diverged.step, "diverged")] if history.diverged else found
+    return found + broken
 
 
 def draw_marks(figure: go.Figure, histories: Sequence[History], places: Sequence[dict[str, int]] | None = None) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
-from bnviz.experiment.snapshot import UNIT_QUANTILES, Array, traced_units
-from bnviz.figures.look import Look, of_layer, robust_extent, shown_layer
+from bnviz.experiment.snapshot import UNIT_QUANTILES, Array
+from bnviz.figures.look import Look, layer_name, of_layer, robust_extent, shown_layer
 from bnviz.figures.sheet import arm_panels, draw_marks, panel, say
 from bnviz.figures.theme import UNIT_DASHES, arm_colour
 
@@ -18,19 +18,19 @@ def units(histories: Sequence[History], names: Sequence[str], look: Look | None 
     """The 15th, 50th (thick) and 85th percentile of each unit's activation input on the probe batch."""
     layer = shown_layer(histories, look or Look())
     figure = arm_panels(
-        "Three single units", f"layer {layer + 1}; solid, dashed, dotted: a unit each", histories, names
+        "Three single units", f"{layer_name(histories, layer)}; solid, dashed, dotted: a unit each", histories, names
     )
     places = [panel(arm, len(names)) for arm in range(len(names))]
     found: list[Array] = []
     for arm, history in enumerate(histories):
         values = of_layer(history, "unit_percentiles", layer)
-        if values is None or not np.isfinite(values).any() or history.last is None:
+        if values is None or not np.isfinite(values).any() or history.layout is None:
             continue
         found.append(values.reshape(-1, values.shape[-1]))
-        numbers = traced_units(history.last.config.width)
+        numbers = history.layout.units
         for unit in range(values.shape[1]):
             figure.add_traces(
-                _paths(arm, unit, int(numbers[unit]), history["step"], values[:, unit]),
+                _paths(arm, unit, numbers[unit], history["step"], values[:, unit]),
                 rows=places[arm]["row"], cols=places[arm]["col"],
             )  # fmt: skip
     figure.update_yaxes(title="unit's activation input", col=1)

@@ -1,26 +1,22 @@
-"""A comparison in the page's words: what changes with every answer, and what holds for a whole generation."""
+"""A comparison or a recording in the page's words: what changes with each answer, what holds for a generation."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from bnviz.experiment.config import PLANAR_DATASETS, ExperimentConfig, Intervention
-from bnviz.experiment.snapshot import (
-    BINS,
-    QUANTILES,
-    SHOWN_IMAGES,
-    histogram_edges,
-    kept_channels,
-    traced_units,
-)  # fmt: skip
+from bnviz.experiment.layout import Layout, lab_layout
+from bnviz.experiment.snapshot import BINS, QUANTILES, SHOWN_IMAGES
 from bnviz.experiment.theory import gradient_factor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bnviz.experiment.snapshot import Array
     from bnviz.training.comparison import Comparison
-    from bnviz.training.unfold import Training
 
 
 def arms(comparison: Comparison) -> list[dict[str, Any]]:
@@ -29,7 +25,7 @@ def arms(comparison: Comparison) -> list[dict[str, Any]]:
         {
             "normalization": training.planned("normalization"),
             "learning_rate": training.planned("learning_rate"),
-            "interventions": [_intervention(item) for item in training.config.interventions],
+            "interventions": interventions(training.config),
             "diverged": asdict(training.diverged) if training.diverged else None,
             "capacity": history.max_snapshots,
         }
@@ -39,40 +35,72 @@ def arms(comparison: Comparison) -> list[dict[str, Any]]:
 
 def meta(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:
     """What does not change in one generation: names, configurations, edges, points, images."""
-    first = comparison.trainings[0]
-    planar = first.config.dataset in PLANAR_DATASETS
     return {
-        "classes": list(first.data.classes),
-        "dataset": first.config.dataset,
-        "points": first.evaluation.points() if planar else None,
-        "images": _images(first),
+        "kind": "lab",
+        **scene(comparison.trainings[0].config),
         "bins": BINS,
         "quantiles": list(QUANTILES),
-        "chance": first.data.chance,
         "capacity": comparison.histories[0].max_snapshots,
-        "arms": [_arm(name, config) for name, config in zip(names, comparison.configs, strict=True)],
+        "arms": [arm(name, lab_layout(config)) for name, config in zip(names, comparison.configs, strict=True)],
     }
 
 
-def _arm(name: str, config: ExperimentConfig) -> dict[str, Any]:
-    factor = gradient_factor(config)
+def scene(config: ExperimentConfig) -> dict[str, Any]:
+    """What the first arm's data set gives to look at: classes, points or images."""
+    from bnviz.training import datasets
+    from bnviz.training.evaluation import EVALUATED, Evaluation
+
+    data = datasets.load(config)
+    planar = config.dataset in PLANAR_DATASETS
+    images = {"width": 8, "height": 8, "pixels": data.images.tolist()} if data.images is not None else None
+    return {
+        "classes": list(data.classes),
+        "dataset": config.dataset,
+        "points": Evaluation(config, data).points() if planar else None,
+        "images": images and {**images, "labels": data.test_y[:SHOWN_IMAGES].tolist()},
+        "chance": data.chance,
+        "tested": min(EVALUATED, len(data.test_y)),
+    }
+
+
+def arm(name: str, layout: Layout) -> dict[str, Any]:
+    """One arm: what its axes stand for, and its configuration if it is one of the lab's.
+
+    `edges` holds for each point the edges of all layers where they are equal, else a list of edges a layer;
+    `channels` likewise the channels' numbers of all norm rows, or a list of them a row.
+    """
+    config = layout.config
+    factor = gradient_factor(config) if config else None
     return {
         "name": name,
-        "config": {**asdict(config), "interventions": []},
-        "layers": config.hidden_layers,
-        "units": traced_units(config.width).tolist(),
-        "channels": kept_channels(config.width).tolist(),
-        "edges": histogram_edges(config).round(6).tolist(),
+        "config": {**asdict(config), "interventions": []} if config else None,
+        "layers": len(layout.layers),
+        "layer_names": list(layout.layers),
+        "weights": list(layout.weights),
+        "point_names": list(layout.points),
+        "norms": list(layout.norms),
+        "units": list(layout.units),
+        "scalars": list(layout.scalars),
+        "channels": _shared(layout.channels),
+        "channel_count": max((len(row) for row in layout.channels), default=0),
+        "edges": [_edges(point) for point in layout.edges],
         "theory": None if factor is None else {"factor": factor.value, "text": factor.text},
     }
 
 
-def _images(training: Training) -> dict[str, Any] | None:
-    images = training.data.images
-    if images is None:
-        return None
-    labels = training.data.test_y[:SHOWN_IMAGES].tolist()
-    return {"width": 8, "height": 8, "pixels": images.tolist(), "labels": labels}
+def _edges(point: Array) -> list[Any]:
+    """The edges [layer, BINS + 1] of one point; those of equal layers once."""
+    rows = [[float(f"{edge:.7g}") for edge in row] for row in point.tolist()]
+    return rows[0] if rows and np.all(point == point[0]) else rows
+
+
+def _shared(rows: Sequence[Sequence[int]]) -> list[Any]:
+    return list(rows[0]) if len(set(rows)) == 1 else [list(row) for row in rows]
+
+
+def interventions(config: ExperimentConfig) -> list[dict[str, Any]]:
+    """The knobs that were turned, each with the fields it has."""
+    return [_intervention(item) for item in config.interventions]
 
 
 def _intervention(item: Intervention) -> dict[str, Any]:

@@ -18,12 +18,27 @@ from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import FIELDS, Array
 
 MAX_ROWS = 256
+MAX_WINDOW = 4 * 2**20  # bytes: packing one takes some 10 ms, and no client has to swallow more at once
 
 
-def window(histories: Sequence[History], cursor: int) -> int:
-    """Return the highest snapshot id that the next message holds: at most 256 ids beyond `cursor`."""
+def window(histories: Sequence[History], cursor: int, row_bytes: int = 0) -> int:
+    """Return the highest snapshot id that the next message holds: at most 256 ids beyond `cursor`, and 4 MiB.
+
+    `row_bytes` are those of one id in all histories together; where one alone takes more, it comes alone.
+    """
     newer = np.unique(np.concatenate([history.ids[history.ids > cursor] for history in histories]))
-    return int(newer[:MAX_ROWS][-1]) if len(newer) else cursor
+    most = max(1, min(MAX_ROWS, MAX_WINDOW // max(1, row_bytes)))
+    return int(newer[:most][-1]) if len(newer) else cursor
+
+
+def row_bytes(histories: Sequence[History]) -> int:
+    """Return how many bytes one snapshot of each history takes on the wire, channels and pictures left out."""
+    dense = [history[name][:1] for history in histories if len(history) for name in _dense(history)]
+    return sum(column.nbytes // (2 if column.dtype == np.uint32 else 1) for column in dense)
+
+
+def _dense(history: History) -> list[str]:
+    return [f.name for f in FIELDS.values() if f.name in history and not (f.detail or f.sparse)]
 
 
 def pack(
@@ -32,9 +47,9 @@ def pack(
 ) -> bytes:  # fmt: skip
     """Return one message: `state`, the arms' own states, and all columns newer than the cursors.
 
-    `layer_cursor` counts for the channels' columns of the one hidden layer `layer`.
+    `layer_cursor` counts for the channels' columns of the one layer `layer`; where it has none, none come.
     """
-    end, layer_end = window(histories, cursor), window(histories, layer_cursor)
+    end, layer_end = window(histories, cursor, row_bytes(histories)), window(histories, layer_cursor)
     entries, chunks = [], []
     for history, arm in zip(histories, arms, strict=True):
         entry, columns = _arm(history, cursor, end)
@@ -49,7 +64,7 @@ def pack(
 def _arm(history: History, cursor: int, end: int) -> tuple[dict[str, Any], list[Array]]:
     rows = _rows(history, cursor, end)
     ids = history.ids[rows].tolist()
-    names = ["step"] + [f.name for f in FIELDS.values() if f.name in history and not (f.detail or f.sparse)]
+    names = ["step", *_dense(history)]
     columns = [_wire(name, history[name][rows]) for name in names]
     sparse: dict[str, list[int]] = {}
     for field in FIELDS.values():
@@ -67,8 +82,12 @@ def _arm(history: History, cursor: int, end: int) -> tuple[dict[str, Any], list[
 
 def _detail(history: History, layer: int, cursor: int, end: int) -> tuple[dict[str, Any], list[Array]]:
     rows = _rows(history, cursor, end)
-    names = [f.name for f in FIELDS.values() if f.detail and f.name in history]
-    columns = [np.ascontiguousarray(history[name][rows, layer]) for name in names]
+    layout = history.layout
+    row = layer if layout is None else layout.norm_row(layer)
+    if row is None:
+        rows = slice(0, 0)
+    names = [f.name for f in FIELDS.values() if f.detail and f.name in history] if row is not None else []
+    columns = [np.ascontiguousarray(history[name][rows, row]) for name in names]
     steps = history["step"][rows].tolist()
     return {"layer": layer, "count": len(steps), "cursor": end, "steps": steps, "fields": names}, columns
 

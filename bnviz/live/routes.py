@@ -8,11 +8,13 @@ from importlib import import_module
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from bnviz.live import takeaway
 from bnviz.live.assets import PLOTLY, asset, content, digest
 from bnviz.live.registry import REGISTRY, Registry
 from bnviz.live.stream import endpoint
+from bnviz.live.takeaway import Makers
 
-SOCKET = "bnviz/live"
+SOCKET, TAKE = "bnviz/live", "bnviz/take"
 
 
 def assets_path() -> str:
@@ -20,10 +22,11 @@ def assets_path() -> str:
     return f"bnviz/assets/{digest()}/"
 
 
-def routes(registry: Registry = REGISTRY) -> list[BaseRoute]:
-    """Return the live stream's and the assets' routes."""
+def routes(registry: Registry = REGISTRY, makers: Makers | None = None) -> list[BaseRoute]:
+    """Return the routes of the live stream, of what is taken along, which `makers` make, and of the assets."""
     return [
         WebSocketRoute(f"/{SOCKET}", endpoint(registry)),
+        Route(f"/{TAKE}", takeaway.endpoint(registry, makers or {}), methods=["POST"]),
         Route("/bnviz/assets/{digest}/{name:path}", asset),
     ]
 

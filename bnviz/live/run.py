@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
 from bnviz.experiment.verdicts import verdicts
 from bnviz.live import describe
+from bnviz.live.copies import RunCopy
+from bnviz.live.measuring import Answer, Measurements
 from bnviz.live.packing import pack
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ class Question:
 class LiveRun:
     """A comparison that trains while its page asks for it."""
 
+    trains = True
+
     def __init__(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None = None) -> None:
         self.asked = time.monotonic()
         self.crowd = 1
@@ -64,9 +68,11 @@ class LiveRun:
         self._comparison: Comparison | None = None
         self._requested = (tuple(arms), tuple(names))
         self._until = until
+        self._measurements = Measurements()
         self._reset_player()
 
     def _reset_player(self) -> None:
+        self._measurements.clear()
         self.playing = False
         self.speed = 0.0
         self._owed = 0
@@ -166,8 +172,14 @@ class LiveRun:
         self.speed, self._next_step = steps_per_second, 0.0
         self._marks.clear()
 
+    def measure(self, what: str, answer: Answer) -> None:
+        """Measure all arms at their next step, on copies, while the run goes on; `answer` gets the page's message."""
+        if not self._measurements.ask(what, answer):
+            raise CommandError("this is being measured already: its answer comes as soon as it is there")
+
     def abandon(self) -> None:
         """Pause without another step: nobody watches any more."""
+        self._measurements.clear()
         self.playing = False
         self._owed = 0
 
@@ -204,6 +216,16 @@ class LiveRun:
         self.comparison.stop_at = self._until
         self.comparison.advance(steps=1)
 
+    def copy(self) -> RunCopy:
+        """Return what has been measured so far, apart from this run; some milliseconds, for a command to ask."""
+        comparison = self.comparison
+        return RunCopy(
+            histories=tuple(history.copy() for history in comparison.histories),
+            names=self._requested[1],
+            configs=tuple(comparison.configs),
+            chances=tuple(comparison.chances),
+        )
+
     def work(self) -> float | None:
         """Use one turn: obey, train for a slice, answer. Return when the next turn is due, None where nothing waits."""
         now = time.monotonic()
@@ -215,8 +237,11 @@ class LiveRun:
             self._pay(now)
         elif self.playing and watched:
             self._train(now)
+        measuring = watched and self._measurements.waiting
+        if measuring:  # beside the training: such a turn is twice as long
+            self._measurements.work(self.comparison, self.generation, SLICE)
         self._answer()
-        if self._inbox or self._owed:
+        if self._inbox or self._owed or measuring:
             return now
         if not (self.playing and watched):
             return None
@@ -225,13 +250,14 @@ class LiveRun:
     def fail(self) -> None:
         """Pause and tell the page, after an error that should not have happened; the server goes on."""
         self.playing, self._owed = False, 0
+        self._measurements.clear()
         self._inbox.clear()
         with self._lock:
             question, self._question = self._question, None
         if question is not None:
             message = "the training stopped by an error on the server: rewind, or change the experiment"
             with suppress(RuntimeError):  # its page has gone
-                question.answer([_to_json({"type": "error", "message": message})])
+                question.answer([to_json({"type": "error", "message": message})])
 
     def _pay(self, now: float) -> None:
         """Make the single steps that were asked for, as many as one turn holds."""
@@ -294,7 +320,7 @@ class LiveRun:
             cursors = {"cursor": question.cursor, "layer_cursor": question.layer_cursor}
             return [pack(state, comparison.histories, arms, layer=layer, **cursors)]
         meta = {"type": "meta", "generation": self.generation, **describe.meta(comparison, self._requested[1])}
-        return [_to_json(meta), pack(state, comparison.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
+        return [to_json(meta), pack(state, comparison.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
 
     def _state(self, *, verdicts_too: bool) -> dict[str, Any]:
         comparison = self.comparison
@@ -317,5 +343,6 @@ class LiveRun:
         return state
 
 
-def _to_json(message: dict[str, Any]) -> str:
+def to_json(message: dict[str, Any]) -> str:
+    """Return a message as strict JSON in few bytes."""
     return json.dumps(message, separators=(",", ":"), allow_nan=False)

@@ -9,14 +9,18 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bnviz.experiment.config import MAX_STEP, Intervention
 from bnviz.experiment.fields import ConfigError
+from bnviz.live.measuring import KINDS
 from bnviz.live.registry import MAX_RUNS, Registry, Seat
 from bnviz.live.run import CommandError, LiveRun, Question
 
 MAX_MESSAGE = 2048
+NO_TRAINING = "this is a recording: it plays in the page, and nothing is trained here; experiments run in the lab"
+MAX_LAYER = 100_000  # a layer that nobody has is answered with the last one
 MAX_STEPS_AT_ONCE = 100
 SLOWEST = 0.01
 PATIENCE = 1.0
@@ -84,10 +88,10 @@ COMMANDS: dict[str, Callable[[Message], Callable[[LiveRun], None]]] = {
 }
 
 
-def same_origin(websocket: WebSocket) -> bool:
-    """Whether the page that opens the socket came from this server; a client that is no browser sends no origin."""
-    origin = websocket.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == websocket.headers.get("host")
+def same_origin(connection: HTTPConnection) -> bool:
+    """Whether the page that asks came from this server; a client that is no browser sends no origin."""
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
 class Stream:
@@ -146,12 +150,17 @@ class Stream:
         op = message.get("op")
         if op == "pull":
             self._pull(message)
+        elif op == "measure":
+            self._measure(message)
         elif isinstance(op, str) and op in COMMANDS:
             self._order(COMMANDS[op](message))
         else:
-            raise CommandError(f"op must be one of pull, {', '.join(COMMANDS)}; got {op!r:.60}")
+            raise CommandError(f"op must be one of pull, measure, {', '.join(COMMANDS)}; got {op!r:.60}")
 
     def _order(self, command: Callable[[LiveRun], None]) -> None:
+        if not self.seat.run.trains:
+            raise CommandError(NO_TRAINING)
+
         def obey(run: LiveRun) -> None:
             try:
                 command(run)
@@ -160,11 +169,17 @@ class Stream:
 
         self.registry.command(self.seat, obey)
 
+    def _measure(self, message: Message) -> None:
+        what = message.get("what")
+        if what not in KINDS:
+            raise CommandError(f"what must be one of {', '.join(KINDS)}; got {what!r:.60}")
+        self._order(lambda run: run.measure(what, lambda text: self._from_worker(self._put, [text])))
+
     def _pull(self, message: Message) -> None:
         question = Question(
             generation=whole(message, "generation", -1, 2**53),
             cursor=whole(message, "cursor", -1, 2**53),
-            layer=whole(message, "layer", 0, 1000),
+            layer=whole(message, "layer", 0, MAX_LAYER),
             layer_cursor=whole(message, "layer_cursor", -1, 2**53),
             answer=lambda messages: self._from_worker(self._deliver, messages),
         )
@@ -228,7 +243,7 @@ def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
             await websocket.send_text('{"type":"unknown_token"}')
             await websocket.close(1008)
             return
-        if seat.socket is None and registry.crowded:
+        if seat.socket is None and seat.run.trains and registry.crowded:
             message = f"All {MAX_RUNS} places for live runs are taken; this page goes on trying."
             await websocket.send_text(json.dumps({"type": "error", "message": message}))
             await websocket.close(CROWDED)

@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
-from bnviz.live.run import LiveRun
+from bnviz.live.watched import Watched
 
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 3600.0  # a lock can't wait for ever
@@ -26,15 +26,15 @@ class Workers:
     def __init__(self, count: int | None = None) -> None:
         self._count = count or max(1, os.cpu_count() or 1)
         self._condition = threading.Condition()
-        self._due: list[tuple[float, int, LiveRun]] = []
-        self._planned: dict[LiveRun, float] = {}
-        self._busy: set[LiveRun] = set()
-        self._woken: set[LiveRun] = set()
+        self._due: list[tuple[float, int, Watched]] = []
+        self._planned: dict[Watched, float] = {}
+        self._busy: set[Watched] = set()
+        self._woken: set[Watched] = set()
         self._order = itertools.count()
         self._threads: list[threading.Thread] = []
         self._stopping = False
 
-    def wake(self, run: LiveRun) -> None:
+    def wake(self, run: Watched) -> None:
         """Give the run a turn soon; starts the threads at the first call."""
         with self._condition:
             if not self._threads:
@@ -59,7 +59,7 @@ class Workers:
             self._threads.append(thread)
             thread.start()
 
-    def _plan(self, run: LiveRun, due: float) -> None:
+    def _plan(self, run: Watched, due: float) -> None:
         if due < self._planned.get(run, float("inf")):
             self._planned[run] = due
             heapq.heappush(self._due, (due, next(self._order), run))
@@ -82,7 +82,7 @@ class Workers:
                 if due is not None:
                     self._plan(run, due)
 
-    def _take(self) -> LiveRun | None:
+    def _take(self) -> Watched | None:
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()

@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_compiling
 from torch.utils.hooks import RemovableHandle
 
 from bnviz.recorder.batchnorms import BatchNorms
-from bnviz.recorder.layers import ACTIVATION, UNWEIGHTED, Watched
+from bnviz.recorder.layers import ACTIVATION, BATCH_NORM, UNWEIGHTED, Watched
 from bnviz.recorder.sampling import Sampler, first_tensor
 from bnviz.recorder.series import Series
 
@@ -41,7 +42,7 @@ class Hook:
         self.apart = torch.compiler.disable(call, reason="bnviz records between the compiled parts")  # type: ignore[no-untyped-call]
 
     def __call__(self, *arguments: Any) -> None:
-        if torch.compiler.is_compiling():
+        if is_compiling():
             self.switch.compiled = True
             if self.switch.on:
                 self.apart(*arguments)
@@ -79,6 +80,7 @@ class Hooks:
         self._sampler, self._lock, self._here = Sampler(), Lock(), Forwards()
         self._places: list[tuple[RemovableHandle, dict[int, Callable[..., Any]], Hook]] = []
         self._always: list[tuple[RemovableHandle, nn.Module]] = []
+        self._attached = False
         self._before_backward: set[int] = set()
         self._broken: set[int] = set()
         self._enter = Hook(self.switch, self._go_in)
@@ -104,6 +106,7 @@ class Hooks:
 
     def _attach(self) -> None:
         """Put the hooks on, into the dictionaries themselves: registering each anew would take ten times as long."""
+        self._attached = True
         for handle, hooks, hook in self._places:
             hooks[handle.id] = hook
         for handle, module in self._always:
@@ -111,8 +114,13 @@ class Hooks:
 
     def detach(self) -> None:
         """Take the hooks off; a module's dictionaries are as they were."""
-        for handle, _, _ in self._places:
-            handle.remove()
+        if not self._attached:
+            return
+        self._attached = False
+        for handle, hooks, _ in self._places:
+            hooks.pop(handle.id, None)
+        for handle, module in self._always:
+            module._forward_hooks_always_called.pop(handle.id, None)  # noqa: SLF001
 
     def _find_places(self) -> None:
         """Make each hook's handle: after a container's call even where it raises, so that its depth is right."""
@@ -156,29 +164,29 @@ class Hooks:
 
     def _see(self, index: int, inputs: Any, output: Any) -> None:
         tensor = first_tensor(output)
-        if tensor is None or self._is_second_time(index):
+        in_backward = _in_backward()
+        if tensor is None or self._is_second_time(index, in_backward):
             return
         here = self._here
-        if here.depth == 0 and not _in_backward():  # called by itself: a forward pass of its own
+        if here.depth == 0 and not in_backward:  # called by itself: a forward pass of its own
             here.calls = {}
             self._count_forward()
         call = here.calls[index] = here.calls.get(index, -1) + 1
-        kind = self.layers[index].kind
+        values, kind = tensor.detach(), self.layers[index].kind
         with self._lock:
             self.fired.add(index)
             series = self.series.get((index, call))
             if series is None:
                 series = self.series[index, call] = Series(index, call)
-            values = tensor.detach()
             series.add(values, self._sampler, self._unit_axis(values) if kind == ACTIVATION else None)
-            if index in self.norms and inputs and isinstance(inputs[0], Tensor):
+            if kind == BATCH_NORM and inputs and isinstance(inputs[0], Tensor):
                 self.norms.add(index, inputs[0])
         if tensor.requires_grad and kind not in UNWEIGHTED:
             series.watch_gradient(tensor)
 
-    def _is_second_time(self, index: int) -> bool:
+    def _is_second_time(self, index: int, in_backward: bool) -> bool:
         """Whether checkpointing computes anew what was seen already; a first pass without gradients wasn't."""
-        if _in_backward():
+        if in_backward:
             return index in self._before_backward
         self._before_backward.add(index)
         return False

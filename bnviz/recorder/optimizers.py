@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 from torch.amp.grad_scaler import GradScaler
@@ -14,8 +15,8 @@ from torch.utils.hooks import RemovableHandle
 class StepWatcher(Protocol):
     """What a recording wants to know of optimizers; it sorts out itself which of them are its model's."""
 
-    def before_step(self, optimizer: Optimizer, *, has_closure: bool) -> None:
-        """The optimizer is about to change the weights."""
+    def before_step(self, optimizer: Optimizer, arguments: Iterable[Any]) -> None:
+        """The optimizer is about to change the weights; `arguments` are what its `step` was called with."""
 
     def after_step(self, optimizer: Optimizer) -> None:
         """The optimizer has changed the weights."""
@@ -80,9 +81,8 @@ class Steps:
         self._handles, self._original, self._wrapped = [], None, None
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        has_closure = any(callable(argument) for argument in (*args[1:], *kwargs.values()))
         for watcher in tuple(self.watchers):
-            watcher.before_step(optimizer, has_closure=has_closure)
+            watcher.before_step(optimizer, (*args[1:], *kwargs.values()))
 
     def _after(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
         for watcher in tuple(self.watchers):

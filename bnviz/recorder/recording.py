@@ -6,7 +6,7 @@ import contextlib
 import functools
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
 from weakref import WeakSet, ref
@@ -66,7 +66,7 @@ class Recording:
         self._hooks: Hooks | None = None
         self._silent: tuple[str, ...] = ()
         self._pending: dict[str, Any] | None = None
-        self._scalars = Scalars()
+        self._scalars, self._room = Scalars(), summary.Room()
         self._scale, self._has_closure, self._said_nothing = 1.0, False, False
 
     @property
@@ -170,12 +170,12 @@ class Recording:
         return self._optimizer is not None and self._optimizer() is optimizer
 
     @_harmless
-    def before_step(self, optimizer: Optimizer, *, has_closure: bool) -> None:
+    def before_step(self, optimizer: Optimizer, arguments: Iterable[Any]) -> None:
         if not self._is_mine(optimizer) or not self._captures():
             return
-        self._has_closure = has_closure
+        self._has_closure = any(callable(argument) for argument in arguments)
         self._update.before()
-        if not has_closure:  # read before the optimizer works on them; a closure's are not there yet
+        if not self._has_closure:  # read before the optimizer works on them; a closure's are not there yet
             scale = getattr(optimizer, "grad_scale", None)
             self._update.take_gradients(1.0 if scale is None else float(scale))
 
@@ -184,10 +184,13 @@ class Recording:
         if not self._counts(optimizer):
             self._rival_steps += 1
             return
-        found = getattr(optimizer, "found_inf", None) if self._captures() else None
-        if self._captures() and self._has_closure:
-            self._update.take_gradients()
-        self._finish(optimizer, skipped=found is not None and float(found) > 0)
+        skipped = False
+        if self._captures():
+            if self._has_closure:
+                self._update.take_gradients()
+            found = getattr(optimizer, "found_inf", None)
+            skipped = found is not None and float(found) > 0
+        self._finish(optimizer, skipped=skipped)
 
     @_harmless
     def before_scaler(self, optimizer: Optimizer, scaler: GradScaler) -> None:
@@ -218,14 +221,17 @@ class Recording:
         if self._pending is not None:
             self._sink.record(self._pending)
             self._pending = None
-        scalars = self._scalars.pop()
-        if hooks.switch.on:
-            self._pending = self._record(hooks, optimizer, skipped) | {"scalars": scalars}
+            if self._sink.left < self._left / 2:
+                self.every, self._left = 2 * self.every, self._sink.left
+        captured = hooks.switch.on
+        if captured:
+            self._pending = self._record(hooks, optimizer, skipped)
+            self._pending["scalars"] = self._scalars.pop()
+            self._scale = 1.0
         self.steps += 1
-        self._scale = 1.0
-        if self._sink.left < self._left / 2:
-            self.every, self._left = 2 * self.every, self._sink.left
-        hooks.begin(capture=self.steps % self.every == 0)
+        captures = self.steps % self.every == 0
+        if captured or captures:
+            hooks.begin(captures)
         self._sink.tick()
 
     def _record(self, hooks: Hooks, optimizer: Optimizer, skipped: bool) -> dict[str, Any]:
@@ -241,7 +247,7 @@ class Recording:
             "forwards": hooks.forwards,
             "skipped": skipped,
             "learning_rate": None if rate is None else float(rate),
-            **summary.columns(series, classes, self._scale),
+            **summary.columns(series, classes, self._scale, self._room),
             **self._update.after(),
             **hooks.norms.columns(),
         }

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 
 MAX_VALUES = 2048
+ROW = 2**13  # values whose squares are added in single precision; BLAS gives longer ones to threads of its own
 LARGEST = float(np.finfo(np.float32).max)
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
+_STRETCHES = np.arange(MAX_VALUES, dtype=np.float64)
 
 
 def first_tensor(output: Any, depth: int = 4) -> Tensor | None:
@@ -47,7 +49,7 @@ def as_array(tensor: Tensor) -> Floats | None:
         if not torch.ops.aten.is_non_overlapping_and_dense(tensor):
             return None
         tensor = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
-    flat: Floats = tensor.numpy().reshape(-1)
+    flat: Floats = tensor.numpy().ravel()
     return flat
 
 
@@ -68,10 +70,12 @@ class Sampler:
 
     def places(self, size: int) -> Places:
         """Return `MAX_VALUES` rising places below `size`, one at random in each of as many equal stretches."""
-        if size not in self._places:
-            offsets = np.arange(MAX_VALUES) + self._random.random(MAX_VALUES)
-            self._places[size] = np.minimum((offsets * (size / MAX_VALUES)).astype(np.int64), size - 1)
-        return self._places[size]
+        found = self._places.get(size)
+        if found is None:
+            offsets = _STRETCHES + self._random.random(MAX_VALUES)
+            offsets *= size / MAX_VALUES
+            found = self._places[size] = np.minimum(offsets.astype(np.int64), size - 1)
+        return found
 
     def from_array(self, flat: Floats) -> Floats:
         """Return a copy of the values, or of `MAX_VALUES` of them."""
@@ -98,11 +102,20 @@ class Sampler:
         return np.concatenate([self._random.choice(values, size, replace=False) for values, size in kept])
 
 
-def nonfinite_in_array(flat: Floats) -> int:
-    """Return how many values are NaN or infinite; one pass where there are none."""
+def sum_of_squares(flat: Floats) -> float:
+    """Return the sum of the squares of a flat array, without warnings where it is infinite or NaN."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if math.isfinite(np.dot(flat, flat)):
-            return 0
+        if len(flat) <= ROW:
+            return float(flat.dot(flat))
+        whole = len(flat) // ROW * ROW
+        rows, rest = flat[:whole].reshape(-1, ROW), flat[whole:]
+        return float(np.vecdot(rows, rows).sum(dtype=np.float64)) + float(rest.dot(rest))
+
+
+def nonfinite_in_array(flat: Floats) -> int:
+    """Return how many values are NaN or infinite; of many none, where the sum of their squares is finite."""
+    if len(flat) > ROW and math.isfinite(sum_of_squares(flat)):
+        return 0
     return len(flat) - int(np.count_nonzero(np.isfinite(flat)))
 
 

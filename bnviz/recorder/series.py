@@ -10,7 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from bnviz.recorder.sampling import Floats, Sampler, as_array, nonfinite_in_array, nonfinite_in_tensor
+from bnviz.recorder.sampling import (
+    Floats,
+    Sampler,
+    as_array,
+    nonfinite_in_array,
+    nonfinite_in_tensor,
+    sum_of_squares,
+)
 
 # Slope under 5 % of its largest: tanh' = 1 - y^2 < .05; sigmoid' = y (1 - y) < .05 / 4, y the output.
 _EDGE = math.sqrt(0.95)
@@ -43,16 +50,17 @@ class Series:
 
         `unit_axis` is where an activation's units lie, None for other layers.
         """
-        if not tensor.numel():
+        size = tensor.numel()
+        if not size:
             return
         flat = as_array(tensor)
         if flat is not None:
             values, nonfinite = sampler.from_array(flat), nonfinite_in_array(flat)
         else:
             values, nonfinite = sampler.from_tensor(tensor), nonfinite_in_tensor(tensor)
-        self.take(values, tensor.numel(), nonfinite, sampler)
+        self.take(values, size, nonfinite, sampler)
         if unit_axis is not None:
-            self.take_fired(tensor.numel(), *_fired(tensor, unit_axis))
+            self.take_fired(size, *_fired(tensor, unit_axis))
 
     def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
         """Take in a sample of `size` values, of which so many are not finite."""
@@ -84,18 +92,21 @@ def squared(tensor: Tensor) -> Any:
     """Return the sum of the squares: a number from the CPU, a tensor from elsewhere, so that nothing waits for it."""
     if tensor.is_cpu and tensor.dtype is torch.float32:
         flat = tensor.numpy().ravel()
-        total = float(flat @ flat)
-        if 1e-28 < total < 1e36:
-            return total
-        return float(np.square(flat, dtype=np.float64).sum())  # float32 may have lost digits
+        total = sum_of_squares(flat)
+        return total if 1e-28 < total < 1e36 else _squared_in_double(flat)  # float32 may have lost digits
     squares = torch.linalg.vector_norm(tensor.to(torch.promote_types(tensor.dtype, torch.float32))).double().square()
     return float(squares) if squares.is_cpu else squares
+
+
+def _squared_in_double(flat: Floats) -> float:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.square(flat, dtype=np.float64).sum())
 
 
 def _fired(tensor: Tensor, axis: int) -> tuple[int, npt.NDArray[np.bool_]]:
     others = tuple(other for other in range(tensor.ndim) if other != axis % tensor.ndim)
     if tensor.is_cpu and tensor.dtype is torch.float32:
         fired = tensor.numpy() != 0
-        return int(np.count_nonzero(fired)), fired.any(others)
+        return int(np.count_nonzero(fired)), np.logical_or.reduce(fired, axis=others)
     largest = torch.maximum(tensor.amax(others), -tensor.amin(others)) if others else tensor
     return int(torch.count_nonzero(tensor)), (largest != 0).cpu().numpy()

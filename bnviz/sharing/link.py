@@ -22,7 +22,7 @@ from bnviz.sharing.query import MAX_LENGTH, LinkError, single_values
 MIN_ARMS, MAX_ARMS = 2, 4
 CHARTS = (
     "distribution", "layers", "picture", "accuracy", "loss", "drift", "gradient-depth", "units", "affine",
-    "gradient-time", "statistics", "update-ratio", "saturation",
+    "gradient-time", "statistics", "update-ratio", "saturation", "gradient-shift", "landscape",
 )  # fmt: skip
 VIEW_KEYS = ("layer", "charts", "until")
 KEYS = ("preset", *PLAIN_FIELDS, "names", "turns", *VIEW_KEYS)

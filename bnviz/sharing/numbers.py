@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,23 +17,16 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.parquet as pa_parquet  # type: ignore[import-untyped]
 
-from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.history import History
-from bnviz.experiment.snapshot import (
-    BINS,
-    FIELDS,
-    POINTS,
-    QUANTILES,
-    UNIT_QUANTILES,
-    Array,
-    histogram_edges,
-    kept_channels,
-    traced_units,
-)  # fmt: skip
+from bnviz.experiment.layout import Layout
+from bnviz.experiment.snapshot import FIELDS, POINTS, QUANTILES, UNIT_QUANTILES, Array
+from bnviz.sharing.recording_axes import POINTS as RECORDED_POINTS
 
 MAX_CSV_ROWS = 2**20 - 1  # what a spreadsheet opens, less the line of names
 EDGE = "histogram_edge"
 QUANTITIES = (*FIELDS, EDGE)
+PLACES = (*POINTS, *RECORDED_POINTS)
+NOWHERE = -1  # in a column of whole numbers: nothing stands there
 COLUMNS: Mapping[str, str] = MappingProxyType(
     {
         "arm": "the network's number, from 0",
@@ -41,8 +34,9 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
         "step": "training step: updates made so far",
         "quantity": "what was measured: `python -m bnviz run --fields` lists all with their units; histogram_edge is "
         "the lower edge of a histogram's cell",
-        "point": "where values were taken: before_norm, after_norm or after_activation",
+        "point": "where values were taken: before_norm, after_norm or after_activation; of a recorded model: output",
         "layer": "1 is next to the input; the output layer's number is one more than the last hidden layer's",
+        "label": "recorded models: the layer's own name; scalar: the name under which the number was given",
         "unit": "the unit's or channel's number in its layer, from 0",
         "percentile": "5, 15, ..., 95",
         "cell": "histogram: 0 is below the bins, 1 to 48 are the bins, 49 is above them, 50 is not finite; surface: "
@@ -53,19 +47,24 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
 _TYPES = {
     "arm": pa.int8(), "name": pa.dictionary(pa.int8(), pa.string()), "step": pa.int64(),
     "quantity": pa.dictionary(pa.int8(), pa.string()), "point": pa.dictionary(pa.int8(), pa.string()),
-    "layer": pa.int16(), "unit": pa.int16(), "percentile": pa.int8(), "cell": pa.int16(), "value": pa.float64(),
+    "layer": pa.int16(), "label": pa.dictionary(pa.int16(), pa.string()), "unit": pa.int16(),
+    "percentile": pa.int8(), "cell": pa.int16(), "value": pa.float64(),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One quantity of one arm: steps [n], values [n, ...], and each of the other axes' column and labels."""
+    """One quantity of one arm: steps [n], values [n, ...], and what stands in the other columns.
+
+    `labels` are as large as one snapshot's values, or can be spread to that; those of the column label index `words`.
+    """
 
     arm: int
     quantity: str
     steps: Array
     values: Array
-    labels: tuple[tuple[str, Array], ...]
+    labels: Mapping[str, Array]
+    words: tuple[str, ...] = ()
 
     def thinned(self, most: int) -> _Part:
         """At most so many rows: whole snapshots, evenly spread, the first and the last among them."""
@@ -74,7 +73,7 @@ class _Part:
         if wanted >= count:
             return self
         picked = np.unique(np.linspace(0, count - 1, wanted).round().astype(np.intp))
-        return _Part(self.arm, self.quantity, self.steps[picked], self.values[picked], self.labels)
+        return replace(self, steps=self.steps[picked], values=self.values[picked])
 
 
 def to_csv(histories: Sequence[History], names: Sequence[str], *, max_rows: int = MAX_CSV_ROWS) -> bytes:
@@ -88,7 +87,8 @@ def to_csv(histories: Sequence[History], names: Sequence[str], *, max_rows: int 
     sink, bare = pa.BufferOutputStream(), pa_csv.WriteOptions(include_header=False)
     sink.write((",".join(COLUMNS) + "\n").encode())
     for part in parts:
-        pa_csv.write_csv(_table(part.thinned(most), [_harmless(name) for name in names], exact=True), sink, bare)
+        harmless = replace(part.thinned(most), words=tuple(_harmless(word) for word in part.words))
+        pa_csv.write_csv(_table(harmless, [_harmless(name) for name in names], exact=True), sink, bare)
     return bytes(sink.getvalue())
 
 
@@ -115,7 +115,7 @@ def _described(history: History, name: str) -> dict[str, Any]:
     last = history.last
     return {
         "name": _utf8(name),
-        "configuration": asdict(last.config) if last else None,
+        "configuration": asdict(last.config) if last and last.config else None,
         "step": last.step if last else None,
         "diverged": asdict(last.diverged) if last and last.diverged else None,
     }
@@ -123,9 +123,9 @@ def _described(history: History, name: str) -> dict[str, Any]:
 
 def _parts(arm: int, history: History) -> Iterator[_Part]:
     """An arm's quantities that were measured, in the order of `FIELDS`, and its histograms' edges at the end."""
-    if history.last is None:
+    layout = history.layout
+    if layout is None or not len(history):
         return
-    config = history.last.config
     for name, field in FIELDS.items():
         if name not in history or (field.sparse and not history.sparse(name)):
             continue
@@ -133,10 +133,20 @@ def _parts(arm: int, history: History) -> Iterator[_Part]:
         if field.axes == ("row", "column"):
             values = values.reshape(len(values), -1)
         axes = ("cell",) if field.axes == ("row", "column") else field.axes
-        labels = tuple(_labels(axis, size, config) for axis, size in zip(axes, values.shape[1:], strict=True))
-        yield _Part(arm, name, steps, values, labels)
-    edges = (("point", np.arange(len(POINTS))), ("cell", np.arange(1, BINS + 2)))
-    yield _Part(arm, EDGE, history["step"][:1], histogram_edges(config)[None], edges)
+        labels = _labels(axes, values.shape[1:], layout)
+        words = layout.scalars if "scalar" in axes else layout.layers
+        yield _Part(arm, name, steps, values, labels, tuple(_utf8(word) for word in words))
+    yield _edges(arm, history["step"][:1], layout)
+
+
+def _edges(arm: int, step: Array, layout: Layout) -> _Part:
+    """The lower edges of the cells: in the lab they are the same for all layers."""
+    edges, axes = (layout.edges, ("point", "layer", "cell")) if layout.config is None else (
+        layout.edges[:, 0], ("point", "cell"),
+    )  # fmt: skip
+    labels = _labels(axes, edges.shape, layout)
+    labels["cell"] = labels["cell"] + 1
+    return _Part(arm, EDGE, step, edges[None], labels, tuple(_utf8(word) for word in layout.layers))
 
 
 def _sparse(history: History, name: str) -> tuple[Array, Array]:
@@ -145,15 +155,32 @@ def _sparse(history: History, name: str) -> tuple[Array, Array]:
     return history["step"][places], np.stack(list(rows.values()))
 
 
-def _labels(axis: str, size: int, config: ExperimentConfig) -> tuple[str, Array]:
-    """An axis' column, and what stands in it."""
+def _labels(axes: Sequence[str], shape: Sequence[int], layout: Layout) -> dict[str, Array]:
+    """What stands in the columns of a quantity's axes, each spread along its own axis."""
+    found: dict[str, Array] = {}
+    for place, (axis, size) in enumerate(zip(axes, shape, strict=True)):
+        after = (1,) * (len(shape) - place - 1)
+        column, numbers = _numbers(axis, size, layout, detail="channel" in axes)
+        found[column] = numbers.reshape(*numbers.shape, *after)
+    if "layer" in found and layout.config is None:
+        found["label"] = found["layer"] - 1
+    return found
+
+
+def _numbers(axis: str, size: int, layout: Layout, *, detail: bool) -> tuple[str, Array]:
+    """An axis' column, and what stands along it; channels are numbered in each layer [layers, channels]."""
     if axis in ("quantile", "unit_quantile"):
         return "percentile", np.array(QUANTILES if axis == "quantile" else UNIT_QUANTILES)
-    if axis in ("unit", "channel"):
-        return "unit", (traced_units if axis == "unit" else kept_channels)(config.width)[:size]
+    if axis == "unit":
+        return "unit", np.array(layout.units[:size])
+    if axis == "channel":
+        rows = [[*numbers, *[NOWHERE] * (size - len(numbers))][:size] for numbers in layout.channels]
+        return "unit", np.array(rows).reshape(len(rows), size)
     if axis in ("layer", "weight"):
-        return "layer", np.arange(1, size + 1)
-    return ("point" if axis == "point" else "cell"), np.arange(size)
+        return "layer", (np.array(layout.norms[:size]) if detail else np.arange(size)) + 1
+    if axis == "point":
+        return "point", np.array([PLACES.index(name) for name in layout.points])
+    return ("label" if axis == "scalar" else "cell"), np.arange(size)
 
 
 def _table(part: _Part, names: Sequence[str], *, exact: bool = False) -> pa.Table:
@@ -168,15 +195,19 @@ def _table(part: _Part, names: Sequence[str], *, exact: bool = False) -> pa.Tabl
         "quantity": _words(np.full(rows, QUANTITIES.index(part.quantity)), QUANTITIES),
         "value": pa.array(part.values.ravel() if exact else part.values.ravel().astype(np.float64)),
     }
-    grids = np.meshgrid(*(labels for _, labels in part.labels), indexing="ij")
-    for (name, _), grid in zip(part.labels, grids, strict=True):
-        tiled = np.tile(grid.ravel(), count)
-        columns[name] = _words(tiled, POINTS) if name == "point" else pa.array(tiled.astype(np.int16), _TYPES[name])
+    for name, labels in part.labels.items():
+        tiled = np.tile(np.broadcast_to(labels, part.values.shape[1:]).ravel(), count)
+        if name == "point":
+            columns[name] = _words(tiled, PLACES)
+        elif name == "label":
+            columns[name] = _words(tiled, part.words, np.int16)
+        else:
+            columns[name] = pa.array(tiled.astype(np.int16), _TYPES[name], mask=tiled == NOWHERE)
     return pa.table(columns)
 
 
-def _words(numbers: Array, words: Sequence[str]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int8)), pa.array(list(words)))
+def _words(numbers: Array, words: Sequence[str], kind: type[np.signedinteger[Any]] = np.int8) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(kind)), pa.array(list(words), pa.string()))
 
 
 def _cap(sizes: Sequence[int], most: int) -> int:

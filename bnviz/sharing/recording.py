@@ -6,11 +6,11 @@ checked against the header (`docs/recording-format.md`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from bnviz.sharing import recording_lines
 from bnviz.sharing.gzip_members import members
 from bnviz.sharing.recording_lines import End, Header, Record, parse
 from bnviz.sharing.recording_schema import MAX_RECORDS, RecordingError
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -52,32 +54,46 @@ class RecordingReader:
         self.header = recording_lines.header(parse(first))
 
     def __iter__(self) -> Iterator[Record]:
-        count, last = 0, -1
+        """The records of a model; of a run of the lab, see `lab_recording`."""
+        if self.header.kind != "model":
+            raise RecordingError("this is a run of the lab, not a recording of somebody's own model")
+        last = -1
+
+        def check(values: dict[str, Any]) -> Record:
+            nonlocal last
+            record = recording_lines.record(values, self.header)
+            if record.step <= last:
+                raise RecordingError(f"step {record.step} follows step {last}")
+            last = record.step
+            return record
+
+        return self.entries(check)
+
+    def entries(self, check: Callable[[dict[str, Any]], _T]) -> Iterator[_T]:
+        """Yield what `check` makes of each record's line; where it raises `RecordingError`, reading stops there."""
+        count = 0
         for line in self._lines:
             try:
-                record = self._checked(line, last)
+                values = self._record(line)
+                entry = None if values is None else check(values)
             except RecordingError as error:
                 self.problem = f"after {count} records: {error}"
                 return
-            if record is None:
+            if entry is None:
                 continue
-            count, last = count + 1, record.step
+            count += 1
             if count > MAX_RECORDS:
                 raise RecordingError(f"a recording has at most {MAX_RECORDS} records; this file has more")
-            yield record
+            yield entry
 
-    def _checked(self, line: bytes, last: int) -> Record | None:
+    def _record(self, line: bytes) -> dict[str, Any] | None:
+        """A line's values if it is a record; a later version may say more than those and an end."""
         values = parse(line)
         if self.end is not None:
             raise RecordingError("something follows the line that ends a recording")
         if values.get("type") == "end":
             self.end = recording_lines.end(values)
-        if values.get("type") != "record":
-            return None  # a later version may say more
-        record = recording_lines.record(values, self.header)
-        if record.step <= last:
-            raise RecordingError(f"step {record.step} follows step {last}")
-        return record
+        return values if values.get("type") == "record" else None
 
     def _read(self, stream: BinaryIO) -> Iterator[bytes]:
         for member in members(stream):
@@ -90,7 +106,7 @@ class RecordingReader:
 
 
 def read_recording(source: str | Path | BinaryIO) -> RecordingFile:
-    """Return the whole recording of a file or an open binary stream; raises `RecordingError`, or `OSError`."""
+    """Return a model's whole recording of a file or an open binary stream; raises `RecordingError`, or `OSError`."""
     with _opened(source) as stream:
         reader = RecordingReader(stream)
         records = tuple(reader)
@@ -104,11 +120,15 @@ def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 def describe(source: str | Path | BinaryIO) -> str:
     """Return a recording's summary as text: steps, loss, and a line a layer, 'no data' for one that never fired."""
     with _opened(source) as stream:
-        reader = RecordingReader(stream)
-        records, first, last, fired = 0, None, None, dict[int, Record]()
-        for last in reader:
-            records, first = records + 1, first or last
-            fired |= dict.fromkeys(last.columns.get("layer", np.empty(0)).tolist(), last)
+        return description(RecordingReader(stream))
+
+
+def description(reader: RecordingReader) -> str:
+    """Return the summary of a model's recording that a reader has opened."""
+    records, first, last, fired = 0, None, None, dict[int, Record]()
+    for last in reader:
+        records, first = records + 1, first or last
+        fired |= dict.fromkeys(last.columns.get("layer", np.empty(0)).tolist(), last)
     head = reader.header
     state = reader.problem or (reader.end.reason if reader.end else "the recorder had no chance to end it")
     lines = [f"{head.model or head.kind}: {records} records, every {head.every} steps ({state})"]
@@ -117,6 +137,11 @@ def describe(source: str | Path | BinaryIO) -> str:
     width = max((len(layer.name) for layer in head.layers), default=0)
     for index, layer in enumerate(head.layers):
         lines.append(f"{layer.name:{width}}  {layer.module:12}  {_now(fired.get(index), index)}")
+    return printable(lines)
+
+
+def printable(lines: Iterable[str]) -> str:
+    """Return lines as text in which nothing steers a terminal: they say what strangers wrote."""
     return "\n".join("".join(sign if sign.isprintable() else "?" for sign in line) for line in lines)
 
 

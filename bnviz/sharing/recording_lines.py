@@ -32,7 +32,7 @@ from bnviz.sharing.recording_schema import (
 )
 
 _NOTHING = np.empty(0, np.uint32)
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -62,6 +62,7 @@ class Header:
     started: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
 
     @property
     def norms(self) -> tuple[int, ...]:
@@ -135,7 +136,7 @@ def header(values: dict[str, Any]) -> Header:
     layers = values.get("layers", [])
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         refuse(f"layers must be a list of at most {MAX_LAYERS}")
-    versions = _mapping(values, "versions")
+    versions = mapping(values, "versions")
     return Header(
         kind=kind,
         every=whole(values, "every", 1),
@@ -143,7 +144,8 @@ def header(values: dict[str, Any]) -> Header:
         layers=tuple(_layer(item) for item in layers),
         started=text(values, "started", ""),
         versions={key: text(versions, key) for key in versions},
-        config=_mapping(values, "config"),
+        config=mapping(values, "config"),
+        parameters=None if values.get("parameters") is None else whole(values, "parameters", 0),
     )
 
 
@@ -162,7 +164,7 @@ def _layer(values: Any) -> Layer:
 
 def record(values: dict[str, Any], about: Header) -> Record:
     """Return a captured step, its arrays' lengths checked against each other and the header."""
-    data = {name: _decoded(name, values[name]) for name in COLUMNS if name in values}
+    data = {name: decoded(name, values[name]) for name in COLUMNS if name in values}
     series = len(data.get("layer", b"")) // np.dtype(COLUMNS["layer"].dtype).itemsize
     if series > MAX_SERIES:
         refuse(f"a record has at most {MAX_SERIES} series; this one has {series}")
@@ -170,7 +172,7 @@ def record(values: dict[str, Any], about: Header) -> Record:
     columns = {name: _column(COLUMNS[name], part, sizes) for name, part in data.items()}
     if np.any(columns.get("layer", _NOTHING) >= len(about.layers)):
         refuse("a series belongs to a layer that the header doesn't have")
-    scalars = _mapping(values, "scalars")
+    scalars = mapping(values, "scalars")
     return Record(
         step=whole(values, "step", 0),
         time=number(values, "time") or 0.0,
@@ -187,7 +189,8 @@ def end(values: dict[str, Any]) -> End:
     return End(steps=whole(values, "steps", 0), reason=text(values, "reason", ""))
 
 
-def _decoded(name: str, value: Any) -> bytes:
+def decoded(name: str, value: Any) -> bytes:
+    """Return an array's bytes from its base64."""
     if not isinstance(value, str):
         refuse(f"{name} must be a text: the base64 of its numbers")
     try:
@@ -208,7 +211,8 @@ def _column(column: Column, data: bytes, sizes: Mapping[str, int]) -> Array:
     return numbers
 
 
-def _mapping(values: dict[str, Any], name: str) -> dict[str, Any]:
+def mapping(values: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object of not too many short names."""
     value = values.get(name, {})
     if not isinstance(value, dict) or len(value) > MAX_SCALARS or any(len(key) > MAX_TEXT for key in value):
         refuse(f"{name} must be an object of at most {MAX_SCALARS} short names")

@@ -72,7 +72,7 @@ class RecordingWriter:
         rest = {name: values[name] for name in SINGLE if name in values}
         rest["scalars"] = dict(list(rest.get("scalars", {}).items())[:MAX_SCALARS])
         parts = [plain({"type": "record", **rest})[:-1]]
-        parts += [f'"{name}":"{_packed(name, value)}"' for name, value in arrays.items()]
+        parts += [f'"{name}":"{text}"' for name, text in _packed(arrays).items()]
         self._append(",".join(parts) + "}")
         self._records += 1
         self.tick()
@@ -96,7 +96,7 @@ class RecordingWriter:
 
     def flush(self) -> None:
         """Append the waiting lines as one gzip member, in as few writes as the system allows."""
-        member = memoryview(_gzip(b"".join(self._lines)))
+        member = memoryview(gzip_member(b"".join(self._lines)))
         self._lines, self._waiting, self._flushed = [], 0, time.monotonic()
         while member:
             member = member[self._file.write(member) :]
@@ -128,15 +128,24 @@ def _clean(value: Any) -> Any:
 
 
 @np.errstate(over="ignore", invalid="ignore")
-def _packed(name: str, values: npt.NDArray[Any]) -> str:
-    """A column's numbers as base64: a tenth of the time that decimal digits take."""
-    numbers = np.ascontiguousarray(values, COLUMNS[name].dtype)
-    if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
-        numbers = np.where(np.isfinite(numbers), numbers, np.nan).astype(numbers.dtype)
-    return b2a_base64(numbers.data, newline=False).decode()
+def _packed(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[str, str]:
+    """Columns' numbers as base64, a tenth of the time that decimal digits take; those of a type are made in one go."""
+    names_of: dict[str, list[str]] = {}
+    for name in arrays:
+        names_of.setdefault(COLUMNS[name].dtype, []).append(name)
+    found = dict.fromkeys(arrays, "")
+    for dtype, names in names_of.items():
+        whole = np.concatenate([arrays[name] for name in names], axis=None, dtype=dtype, casting="unsafe")
+        if whole.dtype.kind == "f":
+            whole[np.isinf(whole)] = np.nan
+        data, start = whole.view(np.uint8).data, 0
+        for name in names:
+            stop = start + arrays[name].size * whole.itemsize
+            found[name], start = b2a_base64(data[start:stop], newline=False).decode(), stop
+    return found
 
 
-def _gzip(data: bytes) -> bytes:
-    """One gzip member; base64 has runs but no words, so that looking for runs alone is as good and much faster."""
+def gzip_member(data: bytes) -> bytes:
+    """Return one gzip member; base64 has runs but no words: looking for runs alone is as good and much faster."""
     engine = zlib.compressobj(LEVEL, zlib.DEFLATED, WRAPPED_IN_GZIP, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
     return engine.compress(data) + engine.flush()

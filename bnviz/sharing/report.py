@@ -31,11 +31,12 @@ def report(
     link: str = "",
     date: str = "",
     version: str = "",
+    asked: str = "What was asked",
 ) -> str:
     """Return the page's text, to be written as UTF-8; nothing in it depends on when or where it is called.
 
     `figures` holds Plotly's JSON by title and `scripts` draw it (`figures.page` makes both). `arms` are the networks'
-    names, each with a table (`settings` makes one of a configuration).
+    names, each with a table (`settings` makes one of a configuration, `Facts.table` of a recording); `asked` heads it.
     """
     scripts = [_inline(script) for script in scripts]
     parts = [_chart(number, heading, figure) for number, (heading, figure) in enumerate(figures.items())]
@@ -47,7 +48,7 @@ def report(
             "<noscript><p>The charts below need JavaScript; the numbers around them don't.</p></noscript>",
             _section("What came out", _verdicts(verdicts, [name for name, _ in arms])),
             f'<main class="charts" aria-label="Charts">{"".join(parts)}</main>',
-            _section("What was asked", _settings_table(arms)),
+            _section(html.escape(asked), _settings_table(arms)),
             *(f"<script>{text}</script>" for text in scripts),
             "</body></html>",
             "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Generator
 from contextlib import nullcontext
@@ -19,6 +20,7 @@ from bnviz.training.capture import Capture
 from bnviz.training.evaluation import Evaluation
 from bnviz.training.networks import Network
 from bnviz.training.randomness import generator
+from bnviz.training.rehearsal import Rehearsal
 from bnviz.training.switching import exchange
 
 
@@ -47,12 +49,11 @@ class Training:
 
     An exchanged normalization keeps the optimizer's memory (momentum, Adam's moments) of every parameter that kept
     its value, and starts anew for new ones (gamma, beta) and for weights into which batch normalization was folded:
-    their gradients have another scale from then on. A new learning rate keeps all of it. Torch is set to one thread:
-    for networks of this size more are slower, and the result would depend on the number of cores.
+    their gradients have another scale from then on. A new learning rate keeps all of it.
     """
 
     def __init__(self, config: ExperimentConfig) -> None:
-        torch.set_num_threads(1)
+        use_one_thread()
         self.config = config
         self.step = 0
         self.diverged: Divergence | None = None
@@ -96,6 +97,7 @@ class Training:
 
         After a non-finite loss nothing is updated any more: `diverged` is set and the last snapshot returned.
         """
+        use_one_thread()
         if self.diverged is not None:
             raise RuntimeError(f"this training broke at step {self.diverged.step}: rewind it to train again")
         x, y = self._next_batch()
@@ -112,6 +114,21 @@ class Training:
         self.optimizer.step()
         self.step += 1
         return None if before is None else self._snapshot(self.step - 1, value, before)
+
+    def rehearse(self) -> Rehearsal:
+        """Return the next step as it is going to be, on a copy: its batch is drawn and due knobs are turned there."""
+        use_one_thread()
+        twin = copy.copy(self)
+        vars(twin).update(network=copy.deepcopy(self.network), _order=copy.deepcopy(self._order))
+        return Training._as_rehearsal(twin)
+
+    def _as_rehearsal(self) -> Rehearsal:
+        """Make this copy ready for its step."""
+        self.optimizer = self._make_optimizer(self.learning_rate)
+        x, y = self._next_batch()
+        if self.diverged is None:
+            self._intervene(x)
+        return Rehearsal(self.step, self.network, x, y, self.learning_rate, self.diverged)
 
     def _forget_gradients(self) -> None:
         """As `zero_grad`, without its profiler's entry, which costs a twentieth of a small network's step."""
@@ -193,3 +210,11 @@ class Training:
         return torch.optim.SGD(
             parameters, learning_rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=True
         )
+
+
+def use_one_thread() -> None:
+    """Have torch compute on one thread: for networks of this size more are slower, and sum up in another order.
+
+    Torch keeps that number per calling thread, and the live view's workers pass a training from one to the other.
+    """
+    torch.set_num_threads(1)

@@ -8,6 +8,7 @@ STYLE = """
 [data-testid="stHeader"] button { pointer-events: auto; }
 .st-key-bnviz-pages { gap: 0.25rem; margin-bottom: -0.4rem; }
 .st-key-bnviz-pages a { padding: 0.15rem 0.6rem; }
+.st-key-bnviz-opened { gap: 0.5rem; margin: -0.7rem 0 -0.9rem; }
 .stApp:has([data-testid="stExpandSidebarButton"]) .st-key-bnviz-pages { padding-left: 2.2rem; }
 </style>
 """

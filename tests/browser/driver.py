@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -112,7 +113,7 @@ class Visit:
 
     def _hear(self, kind: str, text: str, source: str = "") -> None:
         # Under a page's own path, Streamlit looks for its server there first, and then where it is.
-        looks_for_its_server = "/anatomy/_stcore/" in source and "404" in text
+        looks_for_its_server = re.search(r"/(anatomy|claims|maps|recordings)/_stcore/", source) and "404" in text
         if kind in ("error", "warning") and not looks_for_its_server:
             self.complaints.append(f"{kind}: {text}")
 
@@ -262,3 +263,34 @@ class AnatomyPage(Visit):
             arg=[at(name), pattern],
         )
         return self.text(name)
+
+
+@dataclass
+class RecordingsPage(Visit):
+    """The recordings page."""
+
+    def open(self, query: str = "") -> RecordingsPage:
+        """Open an address and wait until something can be opened there."""
+        self.page.goto(f"{self.url}/recordings{query}")
+        self.page.wait_for_selector("[data-testid=stFileUploader]", state="attached")
+        return self
+
+    def drop(self, *files: Path) -> None:
+        """Drop files."""
+        self.page.set_input_files("input[type=file]", [str(file) for file in files])
+
+    def wait_usable(self) -> None:
+        """Wait until all of it has come and is shown."""
+        self.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
+        self.page.wait_for_function(
+            "name => /\\d/.test(document.querySelector(name)?.textContent ?? '')", arg=at("record-readout")
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Return the stage's own counters."""
+        found: dict[str, Any] = self.js("({...bnvizStats})")
+        return found
+
+    @property
+    def shown(self) -> int:
+        return int(self.stats()["shown"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,12 @@ import torch.nn.functional as F
 from torch import nn
 
 import bnviz as library
+from bnviz.experiment.presets import PRESETS
+from bnviz.sharing.lab_recording import lab_recording
+from bnviz.sharing.link import Link, parse, to_query
+from bnviz.sharing.opened import open_recordings
 from bnviz.sharing.recording import describe, read_recording
+from bnviz.training.comparison import Comparison
 from tests.commands.conftest import bnviz, lines
 
 HEADER = {"type": "header", "format": "bnviz-recording", "version": 1, "kind": "model", "every": 1, "model": "Net"}
@@ -64,7 +70,7 @@ def test_as_json_it_is_one_object_with_the_file_s_own_numbers(run: Path):
     (found,) = lines(bnviz("describe", str(run), "--json"))
     whole = read_recording(run)
     assert found.keys() == {"header", "steps", "scalars", "records", "problem", "end", "layers"}
-    assert found["header"].keys() == {"kind", "every", "model", "started", "versions", "config"}
+    assert found["header"].keys() == {"kind", "every", "model", "started", "versions", "config", "parameters"}
     assert (found["header"]["model"], found["header"]["versions"]["torch"]) == ("Net", torch.__version__)
     assert (found["steps"], found["records"], found["problem"]) == ({"first": 0, "last": 2}, 3, "")
     assert found["end"] == {"steps": 3, "reason": "finished"}
@@ -145,3 +151,34 @@ def test_what_is_no_recording_is_one_line_on_stderr_and_code_2(
     assert line.startswith("bnviz: can't open '")
     assert said in line
     assert line.isprintable()  # a stranger's file can't steer the terminal
+
+
+# --- runs of the lab ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("lab") / "lab.bnviz"
+    arms = tuple(arm.replace(width=8) for arm in PRESETS["circles"].arms)
+    twins = Comparison(arms, every=1)
+    twins.advance(steps=3)
+    path.write_bytes(lab_recording(twins.histories, ("a\x1b[2J", "b"), to_query(Link(arms=arms, names=("a", "b")))))
+    return path
+
+
+def test_a_run_of_the_lab_has_a_line_a_network(lab: Path):
+    result = bnviz("describe", str(lab))
+    head, link, *networks = result.stdout.splitlines()
+    assert (result.exit_code, head) == (0, "lab: 6 records of 2 networks (finished)")
+    assert parse(link.removeprefix("link ")).arms[1].normalization == "batch"
+    assert "steps 0 to 2; loss" in networks[1]
+    assert "\x1b" not in result.stdout
+
+
+def test_as_json_a_run_of_the_lab_has_its_link_and_networks(lab: Path):
+    (found,) = lines(bnviz("describe", str(lab), "--json"))
+    assert found.keys() == {"header", "link", "records", "problem", "end", "networks"}
+    assert parse(found["link"]).arms[0].width == 8
+    assert [network["steps"] for network in found["networks"]] == [{"first": 0, "last": 2}] * 2
+    history = open_recordings([("lab", io.BytesIO(lab.read_bytes()))]).histories[1]
+    assert np.float32(found["networks"][1]["test_loss"]) == history["test_loss"][-1]

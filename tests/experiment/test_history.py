@@ -175,3 +175,19 @@ def test_a_snapshot_gives_its_values_as_attributes_and_says_what_it_lacks():
     with pytest.raises(AttributeError):
         one.nonsense  # noqa: B018
     assert [name for name, _ in one.items()] == ["loss", "dead"]
+
+
+@given(st.integers(1, 40), st.integers(1, 60))
+def test_a_copy_and_its_original_know_nothing_of_each_others_later_snapshots(before, after):
+    history = History(8)
+    for number in range(before):
+        history.append(snapshot(number, surface=np.full((32, 32), number, np.uint8)))
+    twin, kept = history.copy(), (history.ids.tolist(), history["loss"].tolist(), list(history.sparse("surface")))
+    for number in range(after):
+        history.append(snapshot(before + number))
+
+    assert (twin.ids.tolist(), twin["loss"].tolist(), list(twin.sparse("surface"))) == kept
+    assert twin.last is not history.last
+    newest = history.ids.tolist(), history["loss"].tolist()
+    twin.append(snapshot(10**6))
+    assert (history.ids.tolist(), history["loss"].tolist()) == newest

@@ -12,7 +12,7 @@ def differing(arms) -> set[str]:
     return {name for name in tables[0] if len({repr(table[name]) for table in tables}) > 1}
 
 
-@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"small-batch"}))
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"small-batch", "noisy-batch"}))
 def test_the_twins_of_a_lesson_differ_in_batch_normalization_alone(name):
     arms = PRESETS[name].arms
 
@@ -34,6 +34,13 @@ def test_a_lesson_names_each_arm_and_says_what_to_look_for(preset):
     assert all(arm.seed == 0 and not arm.interventions for arm in preset.arms)
 
 
-def test_there_are_eight_lessons_and_the_headline_comes_first():
-    assert len(PRESETS) == 8
+def test_noisy_batch_normalization_stands_beside_the_headlines_own_networks():
+    arms = PRESETS["noisy-batch"].arms
+
+    assert arms[:2] == PRESETS["headline"].arms
+    assert arms[2] == arms[1].replace(normalization="noisy_batch")
+
+
+def test_there_are_nine_lessons_and_the_headline_comes_first():
+    assert len(PRESETS) == 9
     assert next(iter(PRESETS)) == DEFAULT_PRESET

@@ -20,7 +20,7 @@ from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.registry import Registry, Seat
 from bnviz.live.routes import routes
 from bnviz.live.workers import Workers
-from tests.live.wire import Page, sizes
+from tests.live.wire import Page, sizes_of
 
 PATIENCE = 30.0
 TWINS = tuple(
@@ -79,8 +79,7 @@ class Client:
         else:
             assert message["type"] == "meta", message
             self.meta = message
-            arms = [sizes(arm["layers"], len(arm["channels"])) for arm in message["arms"]]
-            self.page = Page(arms, layer=self.layer)
+            self.page = Page([sizes_of(arm) for arm in message["arms"]], layer=self.layer)
 
     def pull(self, layer: int = 0) -> dict[str, Any]:
         self.ask(layer)

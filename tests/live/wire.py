@@ -8,19 +8,33 @@ from typing import Any
 
 import numpy as np
 
-DTYPES = {"step": "<u4", "normalization": "u1", "histogram": "<u2", "surface": "u1", "predictions": "u1"}
+DTYPES = {
+    "step": "<u4",
+    "normalization": "u1",
+    "histogram": "<u2",
+    "surface": "u1",
+    "predictions": "u1",
+    "skipped": "u1",
+}
 SHAPES = {
     "percentiles": "PLQ", "mean": "PL", "deviation": "PL", "histogram": "PLH", "saturated": "L", "dead": "L",
     "gradient_z": "K", "gradient_weight": "K", "update_ratio": "K", "drift_last": "L", "drift_start": "L",
     "unit_percentiles": "LU3", "surface": "SS", "predictions": "I", "confidences": "I",
+    "scalar": "N", "zeros": "L", "nonfinite": "L", "weight_norm": "K",
 }  # fmt: skip
 DETAIL = ("gamma", "beta", "batch_mean", "batch_variance", "running_mean", "running_variance")
 
 
 def sizes(layers: int, channels: int) -> dict[str, int]:
-    """What the letters of a shape stand for, for one arm."""
-    letters = {"P": 3, "Q": 7, "H": 51, "U": 3, "3": 3, "S": 32, "I": 12}
+    """What the letters of a shape stand for, for one arm of the lab."""
+    letters = {"P": 3, "Q": 7, "H": 51, "U": 3, "3": 3, "S": 32, "I": 12, "N": 2}
     return letters | {"L": layers, "K": layers + 1, "C": channels}
+
+
+def sizes_of(arm: dict[str, Any]) -> dict[str, int]:
+    """The same as an arm's meta says it, of a recorded model too."""
+    own = {"P": len(arm["point_names"]), "K": len(arm["weights"]), "N": len(arm["scalars"]), "U": len(arm["units"])}
+    return sizes(arm["layers"], arm["channel_count"]) | own
 
 
 def decode(message: bytes, arms: list[dict[str, int]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

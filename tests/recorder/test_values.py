@@ -13,7 +13,7 @@ from torch import nn
 from bnviz.recorder import sampling, summary
 from bnviz.recorder.batchnorms import MAX_CHANNELS
 from bnviz.recorder.sampling import MAX_VALUES, Sampler
-from bnviz.recorder.series import Series
+from bnviz.recorder.series import Series, squared
 from tests.recorder.conftest import batch, mlp, sgd, train, watched
 
 
@@ -111,6 +111,37 @@ def test_batch_norm_layers_get_gamma_beta_batch_and_running_statistics():
         "running_variance": model[1].running_var,
     }.items():
         np.testing.assert_allclose(kept.norm(column, "1"), oracle[channels], rtol=1e-4, atol=1e-6, err_msg=column)
+
+
+@pytest.mark.parametrize("size", [32, 1500])
+def test_batches_of_a_step_are_averaged_in_batch_statistics_whatever_their_size(size):
+    model = mlp()
+    batches = [batch(size, seed=seed)[0] + seed for seed in (0, 1)]
+    z = [model[0](x).detach() for x in batches]
+    recording, kept = watched(model)
+    with recording:
+        optimizer = sgd(model, 0.0)
+        for x in batches:
+            model(x).sum().backward()
+        optimizer.step()
+    channels = np.linspace(0, 39, MAX_CHANNELS).round().astype(int)
+    mean, variance = (sum(part) / 2 for part in ([a.mean(0) for a in z], [a.var(0, correction=0) for a in z]))
+    np.testing.assert_allclose(kept.norm("batch_mean", "1"), mean[channels], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(kept.norm("batch_variance", "1"), variance[channels], rtol=1e-4)
+
+
+@pytest.mark.parametrize("centre", [0.0, 3.0, 1000.0])
+def test_mean_and_deviation_keep_their_digits_far_from_zero_too(centre):
+    values = np.random.default_rng(0).normal(centre, 1, (3, MAX_VALUES)).astype(np.float32)
+    found = summary.distributions([*values], [None] * 3, summary.Room())
+    np.testing.assert_allclose(found["mean"], values.mean(1, np.float64), atol=1e-6 * max(centre, 1))
+    np.testing.assert_allclose(found["deviation"], values.std(1, dtype=np.float64), rtol=1e-5)
+
+
+def test_gradients_beyond_single_precision_are_measured_and_warn_nobody():
+    for scale in (1e-25, 1.0, 1e25):
+        gradient = torch.full((300, 100), 2.0) * scale
+        assert squared(gradient) == pytest.approx(4 * 30_000 * scale**2, rel=1e-5)
 
 
 def test_images_normalised_by_batch_norm_have_their_batch_statistics_too():
@@ -221,7 +252,7 @@ def test_cost_does_not_depend_on_the_values_range():
         times = []
         for _ in range(15):
             start = time.perf_counter()
-            found = summary.distributions(samples, [None] * 20)
+            found = summary.distributions(samples, [None] * 20, summary.Room())
             times.append(time.perf_counter() - start)
             assert found["histogram"].shape == (20, 51)
         return min(times)

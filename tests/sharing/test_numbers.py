@@ -16,8 +16,12 @@ from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.history import History
 from bnviz.experiment.presets import PRESETS
 from bnviz.experiment.snapshot import FIELDS, POINTS, Divergence, Snapshot, histogram_edges, kept_channels
+from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.numbers import COLUMNS, EDGE, MAX_CSV_ROWS, to_csv, to_parquet
+from bnviz.sharing.recording import read_recording
+from bnviz.sharing.recording_history import histories as recorded_histories
 from bnviz.training.comparison import Comparison
+from tests.sharing.recorded import layer, made, record
 
 SIZES = {
     "point": 3, "layer": 2, "weight": 3, "quantile": 7, "cell": 51, "unit": 3, "unit_quantile": 3, "channel": 5,
@@ -37,7 +41,8 @@ def numbers(name: str) -> st.SearchStrategy:
 @st.composite
 def histories(draw) -> History:
     history = History()
-    names = draw(st.lists(st.sampled_from(list(FIELDS)), unique=True, max_size=4))
+    lab = [name for name, field in FIELDS.items() if not field.recorded]
+    names = draw(st.lists(st.sampled_from(lab), unique=True, max_size=4))
     for step in sorted(draw(st.sets(st.integers(0, 10**7), max_size=3))):
         present = [name for name in names if not FIELDS[name].sparse or draw(st.booleans())]
         history.append(Snapshot(step, CONFIG, {name: draw(numbers(name)) for name in present}))
@@ -149,3 +154,45 @@ def test_a_spreadsheet_takes_no_name_for_a_formula(name, real):
 def test_no_networks_are_a_table_without_rows():
     assert to_csv([], []) == (",".join(COLUMNS) + "\n").encode()
     assert pyarrow.parquet.read_table(io.BytesIO(to_parquet([History()], ["\ud800"]))).num_rows == 0
+
+
+# --- recordings of models -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(tmp_path) -> list[History]:
+    layers = [layer("=conv", "conv"), layer("norm", "batch_norm", 3)]
+    sample = np.linspace(-1, 1, 64)
+    scalars = {"loss": 0.5, "accuracy": 0.25}
+    records = [record(s, {(0, 0): sample, (1, 0): sample * s}, layers, scalars=scalars) for s in range(1, 4)]
+    for one in records:
+        one["gamma"][:, 3:] = np.nan
+    return recorded_histories([made(tmp_path / "run.bnviz", layers, records)])
+
+
+def test_recorded_numbers_read_back_exactly_with_their_layers_names(recorded):
+    (history,) = recorded
+    rows = from_csv(to_csv(recorded, ["run"]))
+    check(rows, recorded, float)
+    check(pyarrow.parquet.read_table(io.BytesIO(to_parquet(recorded, ["run"]))).to_pylist(), recorded, float)
+
+    def values(**wanted: object) -> list[np.float32]:
+        return [np.float32(row["value"]) for row in rows if all(row[key] == value for key, value in wanted.items())]
+
+    place = {"step": 2, "layer": "2", "label": "norm"}
+    assert values(**place, quantity="mean", point="output") == [history["mean"][1, 0, 1]]
+    assert values(**place, quantity="weight_norm") == [history["weight_norm"][1, 1]]
+    assert values(**place, quantity="gamma", unit="2") == [history["gamma"][1, 0, 2]]
+    assert len(values(**place, quantity="gamma", unit="")) == 13, "behind the layer's last channel"
+    assert values(step=2, quantity="scalar", label="accuracy") == [0.25]
+    assert values(quantity=EDGE, layer="2", cell="1", point="output") == [history.layout.edges[0, 1, 0]]
+    assert values(step=2, quantity="mean", label="'=conv") == [history["mean"][1, 0, 0]], "no formula"
+    about = json.loads(pyarrow.parquet.read_schema(io.BytesIO(to_parquet(recorded, ["run"]))).metadata[b"bnviz"])
+    assert about["networks"][0]["configuration"] is None
+
+
+def test_the_shipped_recordings_side_by_side_are_a_table():
+    shown = recorded_histories([read_recording(one.path) for one in EXAMPLES.values()])
+    table = pyarrow.parquet.read_table(io.BytesIO(to_parquet(shown, ["one", "other"])))
+    assert set(table["label"].to_pylist()) == {None, "test_accuracy", *shown[0].layout.layers}
+    assert table["value"].null_count == 0

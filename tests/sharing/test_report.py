@@ -11,6 +11,7 @@ import pytest
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.presets import PRESETS
 from bnviz.experiment.verdicts import Verdict
+from bnviz.sharing.opened import Facts
 from bnviz.sharing.report import report, settings
 
 HOSTILE = "</script></title></style><script>alert(1)</script><img src=x onerror=alert(2)><!--\"' & %{x}"
@@ -119,3 +120,17 @@ def test_a_figures_own_title_becomes_its_heading_and_caption():
 
 def test_a_report_of_nothing_is_a_page():
     assert not Reader(report({}, [], [], scripts=[])).scripts
+
+
+def test_a_recording_has_its_facts_and_no_verdicts():
+    facts = Facts(
+        file=HOSTILE, kind="model", model="Net", parameters=1234, layers=2, records=3, first_step=0, last_step=20,
+        steps=None, every=10, started="", problem="cut short", silent=("aux",),
+    )  # fmt: skip
+    text = page(arms=[("run", facts.table())], verdicts=[], asked="What was recorded")
+    reader = Reader(text)
+    assert "<h2>What was recorded</h2>" in text
+    assert "What came out" not in text
+    assert "1,234" in reader.text
+    assert "aux" in reader.text
+    assert not reader.all("img")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -247,7 +248,17 @@ def test_every_quantity_has_the_shape_and_type_that_are_stated(changes):
     norm = {"gamma", "beta"} if config.normalization != "none" else set()
     running = {"running_mean", "running_variance"} if config.normalization == "batch" else set()
     extra = {"predictions", "confidences"} if config.dataset == "digits" else {"surface"}
-    sparse_or_detail = {f.name for f in FIELDS.values() if f.sparse} | {
+    sparse_or_detail = {f.name for f in FIELDS.values() if f.sparse or f.recorded} | {
         "gamma", "beta", "running_mean", "running_variance"
     }  # fmt: skip
     assert set(snapshot.values) == set(FIELDS) - sparse_or_detail | norm | running | extra
+
+
+def test_a_training_that_passes_to_another_thread_computes_on_one_core_there_too():
+    def advanced_elsewhere(training: Training) -> int:
+        torch.set_num_threads(2)  # as a thread has it that met torch before anybody chose
+        training.advance()
+        return torch.get_num_threads()
+
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(advanced_elsewhere, Training(ExperimentConfig())).result() == 1

@@ -6,19 +6,25 @@ import { el } from "./dom.js";
 import { Frames, newStats } from "./frames.js";
 import { listenToKeys } from "./keyboard.js";
 import { LineChart } from "./lines.js";
+import { Measurements } from "./measurements.js";
 import { loadPlotly } from "./plotly.js";
 import { NOTICES, Notice } from "./notice.js";
 import { Player } from "./player.js";
 import { Reporter } from "./report.js";
 import { Link, socketUrl } from "./socket.js";
 import { Switches, label, ownNorm } from "./switches.js";
+import { Takeaway } from "./takeaway.js";
 import { readTheme } from "./theme.js";
 import { Verdicts } from "./verdicts.js";
 
+/** What a stage of live runs is made of; that of recordings has a player and cards of its own. */
+const LIVE = { Player, Cards: Switches };
+
 export class App {
-  constructor(root, assets, component) {
+  constructor(root, assets, component, parts = LIVE) {
     Object.assign(this, {
       root,
+      parts,
       assets,
       layer: 0,
       point: 0,
@@ -44,10 +50,12 @@ export class App {
 
   build(component) {
     this.tip = new Tip(this.root);
-    this.player = new Player(this);
-    this.switches = new Switches(this);
+    this.player = new this.parts.Player(this);
+    this.switches = new this.parts.Cards(this);
     this.verdicts = new Verdicts();
+    this.takeaway = new Takeaway(this);
     this.board = new Board(this);
+    this.measurements = new Measurements(this);
     this.reporter = new Reporter(this);
     this.notice = new Notice();
     this.root.append(
@@ -79,6 +87,7 @@ export class App {
     this.link = new Link(socketUrl(this.assets, data), {
       frame: (buffer) => this.frames.receive(buffer),
       meta: (meta) => this.frames.inbox.push({ meta }),
+      measured: (message) => this.measurements.take(message),
       error: (text) => this.refused(text),
       lost: () => this.lost(),
       status: (status) => this.status(status),
@@ -89,6 +98,7 @@ export class App {
   status(status) {
     this.stats.connected = status === "open";
     this.switches.asked.clear();
+    this.measurements.forget();
     this.say(NOTICES[status] ?? "");
   }
 
@@ -105,6 +115,7 @@ export class App {
   refused(text) {
     this.say(text, 8);
     this.switches.asked.clear();
+    this.measurements.forget();
     this.frames.readoutsDue = true;
     this.frames.schedule();
   }
@@ -123,6 +134,10 @@ export class App {
   }
 
   playPause() {
+    if (this.player.playPause) {
+      this.player.playPause(); // in this page alone
+      return;
+    }
     const playing = !this.state.playing;
     if (playing) this.following = true;
     this.state.playing = playing;
@@ -132,7 +147,7 @@ export class App {
 
   toggle(arm) {
     const state = this.state.arms?.[arm];
-    if (!state) return;
+    if (!state || this.meta.recorded) return;
     this.focusedArm = arm;
     const normalization = state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none";
     this.switches.ask(this.state.arms, arm, normalization);
@@ -166,7 +181,7 @@ export class App {
   // Time
 
   scrubTo(index) {
-    const history = this.store?.longest;
+    const history = this.store?.timeline;
     if (!history?.length) return;
     const at = Math.min(Math.max(0, index), history.length - 1);
     this.shown = history.steps[at];
@@ -175,7 +190,7 @@ export class App {
   }
 
   scrubBy(distance) {
-    if (this.store) this.scrubTo(this.store.longest.index(this.shown) + distance);
+    if (this.store) this.scrubTo(this.store.timeline.index(this.shown) + distance);
   }
 
   follow() {
@@ -195,7 +210,7 @@ export class App {
   }
 
   get layers() {
-    return Math.max(...this.meta.arms.map((arm) => arm.layers));
+    return Math.max(1, ...this.meta.arms.map((arm) => arm.layers));
   }
 
   marks(arm) {
@@ -210,6 +225,7 @@ export class App {
   }
 
   invitation() {
+    if (this.meta.recorded) return "This recording has a single record: nothing to see over time.";
     return this.state.playing ? "training …" : "Press Play";
   }
 

@@ -1,11 +1,15 @@
 // The board of charts: toolbar (layer, values, which charts), cards, who is in sight, summaries for screen readers.
 
-import { CHARTS, DEFAULT_CHARTS, available } from "./charts.js";
+import { CHARTS, available, defaults } from "./charts.js";
+import { Combobox } from "./combobox.js";
 import { el, setText } from "./dom.js";
 import { helpButton, placeBeside } from "./help.js";
+import { isModel, layerName, layerNames } from "./names.js";
 import { pointNames, pointOrder } from "./points.js";
 import { toggles } from "./toggles.js";
 
+/** A model has no picture beside its two tall charts. */
+const SPANS_MODEL = { distribution: 6, layers: 6, statistics: 3 };
 /** With a decision surface to show, the three tall charts share the row evenly. */
 const SPANS_2D = { distribution: 4, layers: 4, picture: 4 };
 
@@ -34,14 +38,24 @@ export class Board {
         "Where a value is taken: the linear part’s output z = Wx + b, the norm’s output, or the activation’s output",
       on: { change: () => this.app.setPoint(Number(this.point.value)) },
     });
+    this.search = new Combobox({
+      name: "layer-search",
+      label: "Layer",
+      title: "The layer that the charts marked with its name show: type a part of its name",
+      choose: (layer) => this.app.setLayer(layer),
+    });
+    this.layerField = el("label", { class: "bnviz-field" }, "Layer", this.layer, this.search.node);
+    this.pointField = el("label", { class: "bnviz-field" }, "Values", this.point);
     const menuButton = this.buildMenu();
     return el(
       "div",
       { class: "bnviz-tools", role: "toolbar", "aria-label": "What the charts show" },
-      el("label", { class: "bnviz-field" }, "Layer", this.layer),
-      el("label", { class: "bnviz-field" }, "Values", this.point),
+      this.layerField,
+      this.pointField,
       menuButton,
       this.menu,
+      this.app.takeaway.button,
+      this.app.takeaway.menu,
     );
   }
 
@@ -70,13 +84,8 @@ export class Board {
 
   /** The charts of a generation: cards are kept, only what the meta forbids goes away. */
   build(meta, chosen) {
-    const { layers } = this.app;
-    if (this.layer.options.length !== layers)
-      this.layer.replaceChildren(
-        ...Array.from({ length: layers }, (_, layer) =>
-          el("option", { value: String(layer) }, `${layer + 1} of ${layers}`),
-        ),
-      );
+    this.clearForeign(meta);
+    this.buildLayers(meta);
     const names = pointNames(meta);
     this.point.replaceChildren(
       ...pointOrder(meta).map((point) => el("option", { value: String(point) }, names[point])),
@@ -88,6 +97,29 @@ export class Board {
     for (const [id, card] of this.cards) card.node.style.setProperty("--span", this.span(id));
     this.menu.replaceChildren(el("h4", {}, "Charts"), ...wanted.map((id) => this.menuItem(id)), this.resetItem());
     this.choose(chosen);
+  }
+
+  /** Another kind of history draws charts of the same name in its own way: none may stay. */
+  clearForeign(meta) {
+    const kind = JSON.stringify([meta.kind, meta.measured, meta.arms[0].scalars]);
+    if (this.drawn && this.drawn !== kind) for (const id of [...this.cards.keys()]) this.remove(id);
+    this.drawn = kind;
+  }
+
+  /** The lab's few layers to select, a model's many to search by name. */
+  buildLayers(meta) {
+    const { layers } = this.app;
+    const searched = isModel(meta);
+    this.layer.hidden = searched;
+    this.search.node.hidden = !searched;
+    this.pointField.hidden = searched; // one point only
+    if (searched) this.search.offer(layerNames(meta));
+    else if (this.layer.options.length !== layers)
+      this.layer.replaceChildren(
+        ...Array.from({ length: layers }, (_, layer) =>
+          el("option", { value: String(layer) }, `${layer + 1} of ${layers}`),
+        ),
+      );
   }
 
   menuItem(id) {
@@ -119,7 +151,7 @@ export class Board {
 
   choose(chosen) {
     const possible = available(this.app.meta);
-    const ids = (chosen ?? DEFAULT_CHARTS).filter((id) => possible.includes(id));
+    const ids = (chosen ?? defaults(this.app.meta)).filter((id) => possible.includes(id));
     for (const id of [...this.cards.keys()]) if (!ids.includes(id)) this.remove(id);
     for (const id of Object.keys(CHARTS)) if (ids.includes(id)) this.place(id);
     for (const box of this.menu.querySelectorAll("input")) box.checked = ids.includes(box.dataset.chart);
@@ -145,8 +177,19 @@ export class Board {
       this.app,
       id,
       title,
-      !["distribution", "layers", "picture", "units", "affine", "statistics", "gradient-depth"].includes(id),
+      ![
+        "distribution",
+        "layers",
+        "picture",
+        "units",
+        "affine",
+        "statistics",
+        "gradient-depth",
+        "gradient-shift",
+        "landscape",
+      ].includes(id),
     );
+    const save = this.app.takeaway.forChart(id, title);
     const body = el("div", { class: "bnviz-body" });
     const tools = el("span", { class: "bnviz-options" });
     const summary = el("p", { class: "bnviz-hidden", id: `bnviz-summary-${id}`, "data-bnviz": `summary-${id}` });
@@ -162,16 +205,18 @@ export class Board {
         "aria-label": title,
         "aria-describedby": summary.id,
       },
-      el("figcaption", {}, el("span", { class: "bnviz-title" }, title), layer, tools, button),
+      el("figcaption", {}, el("span", { class: "bnviz-title" }, title), layer, tools, save.button, button),
       body,
       summary,
       popup,
+      save.popup,
     );
     return { id, node, body, tools, summary, layer, kind: this.kind, seen: true, chart: null };
   }
 
   span(id) {
-    return (this.kind === "points" && SPANS_2D[id]) || CHARTS[id].span;
+    const own = isModel(this.app.meta) ? SPANS_MODEL : this.kind === "points" ? SPANS_2D : {};
+    return own[id] ?? CHARTS[id].span;
   }
 
   seen(entries) {
@@ -196,7 +241,8 @@ export class Board {
     const { app } = this;
     if (this.layer.value !== String(app.layer)) this.layer.value = String(app.layer);
     if (this.point.value !== String(app.point)) this.point.value = String(app.point);
-    for (const card of this.cards.values()) if (card.layer) setText(card.layer, `layer ${app.layer + 1}`);
+    if (isModel(app.meta)) this.search.set(app.layer);
+    for (const card of this.cards.values()) if (card.layer) setText(card.layer, layerName(app.meta, app.layer));
   }
 
   summarize() {

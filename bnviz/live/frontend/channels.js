@@ -2,8 +2,10 @@
 
 import { drawAxes, linear, line, marker, roundRange, roundTicks } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
+import { el } from "./dom.js";
 import { brief, count } from "./format.js";
 import { finiteRuns, path } from "./distribution.js";
+import { channelNumber, isModel, isNorm, layerName, normsFrom } from "./names.js";
 import { alpha } from "./theme.js";
 import { clip, columns, cursor, steady } from "./timepanels.js";
 
@@ -113,8 +115,31 @@ function tooDeep(chart, ctx) {
   const { store, layer } = chart.app;
   const common = store.commonLayer(layer);
   chart.rows = chart.panels = undefined;
+  if (isModel(chart.app.meta)) return offerNorm(chart, ctx);
   if (common === layer) return false;
   chart.say(ctx, `Channels are compared in layers that all networks have: 1 to ${common + 1}.`);
+  return true;
+}
+
+/** Where the chosen layer is no normalization layer: say so, and have the next one at hand. Whether it was so. */
+function offerNorm(chart, ctx) {
+  const { meta, layer } = chart.app;
+  const [next] = normsFrom(meta, layer);
+  const needed = !isNorm(meta, layer) && next !== undefined;
+  chart.offer ??= chart.host.appendChild(el("button", { type: "button", class: "bnviz-button is-quiet bnviz-offer" }));
+  chart.offer.hidden = !needed;
+  if (!needed) return false;
+  chart.offer.textContent = `Show ${layerName(meta, next)}`;
+  chart.offer.onclick = () => chart.app.setLayer(next);
+  const names = normsFrom(meta, layer)
+    .slice(0, 3)
+    .map((norm) => layerName(meta, norm));
+  chart.say(ctx, `${layerName(meta, layer)} is no batch-norm layer: choose one, such as ${names.join(", ")}.`, {
+    x: 0,
+    y: 0,
+    w: chart.width,
+    h: chart.height - 50,
+  });
   return true;
 }
 
@@ -142,7 +167,12 @@ export class Statistics extends CanvasChart {
     const w = (width - LEFT - 8 - gap) / 2;
     this.panels = [
       ["mean", "batch_mean", "running_mean", "batch mean"],
-      ["variance", "batch_variance", "running_variance", "batch variance, unbiased"],
+      [
+        "variance",
+        "batch_variance",
+        "running_variance",
+        isModel(app.meta) ? "batch variance, biased" : "batch variance, unbiased",
+      ],
     ].map(([name, batch, running, label], position) => ({
       name,
       label,
@@ -160,8 +190,9 @@ export class Statistics extends CanvasChart {
     const batch = detail.series[panel.batch].at(this.app.shown);
     const running = detail.series[panel.running].at(this.app.shown);
     if (!batch || !running) return [];
-    const { batch_size } = this.app.meta.arms[arm].config;
-    const factor = panel.name === "variance" ? batch_size / (batch_size - 1) : 1; // the running one takes the unbiased
+    const { batch_size } = this.app.meta.arms[arm].config ?? { batch_size: Infinity }; // a model's is not known
+    const unbiased = Number.isFinite(batch_size) ? batch_size / (batch_size - 1) : 1;
+    const factor = panel.name === "variance" ? unbiased : 1; // the running one takes the unbiased
     return [...batch]
       .map((value, channel) => [running[channel], factor * value, channel])
       .filter(([a, b]) => Number.isFinite(a) && Number.isFinite(b));
@@ -206,9 +237,9 @@ export class Statistics extends CanvasChart {
       }
     });
     if (!best) return null;
-    const { name, channels } = this.app.meta.arms[best.arm];
+    const arm = this.app.meta.arms[best.arm];
     return {
-      title: `${name} · channel ${channels[best.channel]}`,
+      title: `${arm.name} · channel ${channelNumber(arm, this.app.layer, best.channel)}`,
       rows: [
         [panel.label, brief(best.b)],
         [`running ${panel.name}`, brief(best.a)],

@@ -1,6 +1,6 @@
 // One binary frame of the wire into a header and typed arrays (views, no copies).
 
-/** name -> [typed array, shape]; L hidden layers, K = L + 1, P points, Q percentiles, H bins, U units, C channels. */
+/** name -> [typed array, shape]; L layers, K weights, P points, Q percentiles, H bins, U units, C channels, N scalars. */
 export const FIELDS = {
   step: [Uint32Array, ""],
   loss: [Float32Array, ""],
@@ -23,6 +23,11 @@ export const FIELDS = {
   drift_last: [Float32Array, "L"],
   drift_start: [Float32Array, "L"],
   unit_percentiles: [Float32Array, "LU3"],
+  scalar: [Float32Array, "N"],
+  zeros: [Float32Array, "L"],
+  nonfinite: [Float32Array, "L"],
+  weight_norm: [Float32Array, "K"],
+  skipped: [Uint8Array, ""],
 };
 /** Fields that only some snapshots have. */
 export const SPARSE = {
@@ -38,12 +43,13 @@ export function dimensions(meta, arm) {
   const description = meta.arms[arm];
   return {
     L: description.layers,
-    K: description.layers + 1,
-    P: 3,
+    K: description.weights.length,
+    P: description.point_names.length,
     Q: meta.quantiles.length,
     H: meta.bins + 3,
     U: description.units.length,
-    C: description.channels.length,
+    C: description.channel_count,
+    N: description.scalars.length,
     3: 3,
     S: 1024,
     I: meta.images ? meta.images.labels.length : 0,

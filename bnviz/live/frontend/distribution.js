@@ -3,6 +3,7 @@
 import { alpha } from "./theme.js";
 import { DASHES } from "./dom.js";
 import { brief } from "./format.js";
+import { isModel, layerName } from "./names.js";
 import { pointLabel } from "./points.js";
 import { TimePanels, robustExtent } from "./timepanels.js";
 
@@ -48,6 +49,10 @@ export class Distribution extends TimePanels {
     const { data, width } = history.columns.percentiles;
     const start = this.offset(arm);
     const at = (index, quantile) => data[index * width + start + quantile];
+    if (isModel(this.app.meta) && !picked.some((index) => Number.isFinite(at(index, 3)))) {
+      this.say(ctx, `no data of ${layerName(this.app.meta, this.app.layer)}`, box);
+      return;
+    }
     const colour = this.app.theme.armsRgb[arm % 4];
     const place = (index) => x(history.steps[index]);
     if (picked.length === 1) {
@@ -96,7 +101,7 @@ export class Distribution extends TimePanels {
         if (index < 0 || this.app.layer >= history.layers) return "";
         const row = history.row("percentiles", index).subarray(this.offset(arm));
         return (
-          `${this.app.meta.arms[arm].name}: layer ${this.app.layer + 1}, ${pointLabel(this.app)}: median ${brief(row[3])}, ` +
+          `${this.app.meta.arms[arm].name}: ${layerName(this.app.meta, this.app.layer)}, ${pointLabel(this.app)}: median ${brief(row[3])}, ` +
           `90 percent of values between ${brief(row[0])} and ${brief(row[6])}.`
         );
       })

@@ -49,6 +49,7 @@ export class Frames {
       this.frame = 0;
       this.app.stats.frames += 1;
       const started = performance.now();
+      this.app.player.advance?.(started);
       this.absorb();
       this.paint(started);
       this.app.stats.drawMs += performance.now() - started;
@@ -62,6 +63,8 @@ export class Frames {
     if (document.hidden || !this.app.link || this.inbox.length) return;
     const { layer } = this.app;
     const store = this.app.known ? this.app.store : null;
+    const { last } = this.app.state; // of a recording: whoever has it needs to ask no more
+    if (store && last !== undefined && store.cursor >= last && store.detailCursor(layer) >= last) return;
     const question = {
       generation: store?.generation ?? -1,
       cursor: store?.cursor ?? -1,
@@ -111,8 +114,8 @@ export class Frames {
     app.state = { ...before, ...header, verdicts: header.verdicts ?? before.verdicts };
     app.switches.agree(header.arms);
     if (app.following) app.shown = app.store.lastStep;
-    this.paused ||= before.playing && !header.playing;
-    Object.assign(app.stats, { playing: header.playing, lastStep: app.store.lastStep });
+    this.paused ||= before.playing && header.playing === false;
+    Object.assign(app.stats, { playing: Boolean(app.state.playing), lastStep: app.store.lastStep });
     app.reporter.observe();
     this.syncControls();
     const marks = (arms) => JSON.stringify(arms?.map((arm) => arm.interventions));
@@ -122,13 +125,13 @@ export class Frames {
 
   syncControls() {
     const { app } = this;
-    const fresh = app.store.lastStep === 0 && !app.state.playing;
+    const fresh = app.store.lastStep === 0 && !app.state.playing && !app.meta.recorded;
     app.player.sync(app.state);
     app.switches.sync(app.state.arms);
     app.verdicts.show(
       app.state.verdicts,
       app.meta.arms.map((arm) => arm.name),
-      fresh ? invitation(app.meta) : app.state.finished || "",
+      fresh ? invitation(app.meta) : app.state.finished || app.player.hint?.(app) || "",
     );
     app.root.classList.toggle("is-fresh", fresh);
     this.readoutsDue = true;
@@ -171,7 +174,7 @@ export class Frames {
 
   readouts() {
     this.readoutsDue = false;
-    const history = this.app.store.longest;
+    const history = this.app.store.timeline;
     this.app.player.show(history, history.index(this.app.shown), this.app.shown, this.app.following);
     this.app.switches.show(this.app);
     this.app.board.sync();
@@ -181,7 +184,8 @@ export class Frames {
   tick() {
     const rate = this.app.stats.updates - (this.counted ?? 0);
     this.counted = this.app.stats.updates;
-    setText(this.app.player.updatesPerSecond, this.app.state.playing ? String(rate) : "0");
+    const readout = this.app.player.updatesPerSecond;
+    if (readout) setText(readout, this.app.state.playing ? String(rate) : "0");
     const now = performance.now();
     if (this.summaryDue && this.app.store && now - this.summarized > SUMMARY_EVERY) this.summarize(now);
   }

@@ -1,6 +1,8 @@
 // Every chart and symbol in plain language: what it is, its unit or formula, what to look for. Opened by button or keyboard.
 
 import { el, setText } from "./dom.js";
+import { MODEL_TEXTS } from "./modelhelp.js";
+import { isModel } from "./names.js";
 import { pointFormula } from "./points.js";
 
 /** id: [what it is, unit or formula, what to look for]; a function where it depends on the generation's meta */
@@ -33,7 +35,7 @@ const TEXTS = {
   drift: [
     "How far the inputs of the chosen layer's activation have moved, measured on a fixed probe batch, so that only the parameters can move them.",
     "Wasserstein-1 distance between a unit's values now and at step 0 (or at the last snapshot), averaged over units, in the values' own scale. “since last” grows with the number of steps between the two snapshots, which depends on the speed; hover tells it.",
-    "One of two meanings of internal covariate shift: the move of a layer's inputs (Ioffe and Szegedy 2015). The other, which this chart does not show, is the change of a layer's gradient when the layers below step first (Santurkar et al. 2018). Less drift does not by itself mean faster training.",
+    "One of two meanings of internal covariate shift: the move of a layer's inputs (Ioffe and Szegedy 2015). The other, which the chart “Gradient shift” measures, is the change of a layer's gradient when the layers below step first (Santurkar et al. 2018). Less drift does not by itself mean faster training.",
   ],
   "gradient-depth": [
     "How strong the learning signal is in each layer at the shown step.",
@@ -70,6 +72,16 @@ const TEXTS = {
     "Saturated: share of inputs where the slope is under 5 % of its steepest (sigmoid, tanh). Dead: share of units at 0 for every probe sample (ReLU).",
     "A saturated input passes under 5 % of the gradient that the steepest one does; a dead unit passes none of the probe batch's. The curve is empty where the activation cannot do this.",
   ],
+  "gradient-shift": [
+    "How much each layer's gradient changes when the layers below it take their step first: one of two meanings of internal covariate shift (Santurkar et al. 2018, Definition 2.1). The other is the drift of a layer's inputs. Measured on a copy when you ask for it; the training does not notice.",
+    "G: gradient of the batch's loss with respect to the layer's weights. G′: the same after one step W − lr · G of everything the layers below learn, on the same batch in train mode. Relative L2 is ‖G − G′‖ / ‖G‖. Layer 1 has none below: 0, and cosine 1, by construction.",
+    "Near 0 (cosine near 1): the layer's step is right whatever the layers below do. Batch norm does not always make it smaller. In the headline lesson it is several times larger with batch norm in the first hundred steps, while batch norm learns faster; in the lesson “Where BN changes nothing much” it is smaller.",
+  ],
+  landscape: [
+    "The loss of the next batch on the straight line along its gradient, at the start (0) and from half to four times the learning rate away (Santurkar et al. 2018, Fig. 4). Measured on a copy when you ask for it; the training does not notice.",
+    "L(W − m · lr · ∇L(W)), train mode, all parameters together. The band is the range from m = 0.5 to 4. In words below: the largest ‖∇L there − ∇L(W)‖ over the distance moved, which the paper calls effective β-smoothness; smaller is smoother.",
+    "A narrow band means that the step's length hardly matters. At the usual learning rate of 0.1 it is often much narrower with batch norm after some steps; not at initialisation, and not at every learning rate. A curve that turns up shows a step that goes too far.",
+  ],
 };
 
 /** The small toggles in the captions. */
@@ -84,6 +96,8 @@ export const OPTION_HELP = {
   "dL/dW": "Gradient of the loss with respect to a layer’s weights",
   "other layers": "The other layers too, as thin lines",
   "since last": "Drift since the last snapshot instead of since step 0; hover tells how many steps that is",
+  "relative L2": "How far the gradient moves, as a share of its own length",
+  cosine: "Cosine of the angle between the gradient before and after; 1 is the same direction",
   dead: "The share of dead units (ReLU) instead of saturated inputs (sigmoid, tanh)",
 };
 
@@ -91,9 +105,11 @@ const PARTS = ["", "Formula and unit", "What to look for"];
 const ZOOM =
   "Drag across the plot to zoom; double-click to see all again. Rare extremes are cut off, so that the rest can be read; hover still tells them.";
 
+const textsOf = (id, meta) => (isModel(meta) && MODEL_TEXTS[id]) || TEXTS[id];
+
 /** The ? button of a chart and its pop-up. */
 export function helpButton(app, id, title, zoomable) {
-  const texts = TEXTS[id].map(() => el("span"));
+  const texts = PARTS.map(() => el("span"));
   const popup = el(
     "div",
     { class: "bnviz-help", popover: "auto", role: "dialog", "aria-label": `About: ${title}` },
@@ -102,7 +118,9 @@ export function helpButton(app, id, title, zoomable) {
     zoomable ? el("p", { class: "bnviz-help-hint" }, ZOOM) : null,
   );
   const write = () =>
-    TEXTS[id].forEach((text, part) => setText(texts[part], typeof text === "function" ? text(app.meta) : text));
+    textsOf(id, app.meta).forEach((text, part) =>
+      setText(texts[part], typeof text === "function" ? text(app.meta) : text),
+    );
   write();
   popup.addEventListener("beforetoggle", write);
   const button = el(

@@ -3,9 +3,10 @@
 import { drawAxes, line, linear, roundTicks } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
 import { brief, percent } from "./format.js";
+import { edgesOf, isModel, layerName, shortName } from "./names.js";
 import { pointLabel } from "./points.js";
 import { alpha } from "./theme.js";
-import { steady } from "./timepanels.js";
+import { robustExtent, steady } from "./timepanels.js";
 
 const LEFT = 40;
 const TOP = 14;
@@ -27,16 +28,12 @@ export class Histograms extends CanvasChart {
     const box = { x: LEFT, y: TOP, w: width - LEFT - 4, h: height - TOP - BOTTOM };
     this.box = box;
     this.layers = Math.max(...app.store.arms.map((arm) => arm.layers));
+    this.frameLayers(box.w);
     const [low, high] = steady(this, this.extent());
     this.y = linear(low, high, box.y + box.h, box.y);
-    this.slot = box.w / this.layers;
+    this.slot = box.w / (this.last - this.first + 1);
     drawAxes(ctx, app.theme, box, {
-      x: {
-        scale: (layer) => box.x + (layer - 0.5) * this.slot,
-        ticks: layerTicks(this.layers, box.w),
-        format: String,
-        label: "hidden layer (1 = next to the input)",
-      },
+      x: { scale: (layer) => box.x + (layer - 0.5 - this.first) * this.slot, ...this.layerAxis(box) },
       y: {
         scale: this.y,
         ticks: roundTicks(low, high, Math.max(2, Math.floor(box.h / 38))),
@@ -45,14 +42,37 @@ export class Histograms extends CanvasChart {
     });
     this.highlight(ctx, box);
     if (!app.store.longest.length) return;
-    for (let layer = 0; layer < this.layers; layer += 1)
+    for (let layer = this.first; layer <= this.last; layer += 1)
       app.store.arms.forEach((_, arm) => this.paintLayer(ctx, arm, layer));
+  }
+
+  /** All of the lab's layers; of a model with many as many as can be told apart, around the chosen one. */
+  frameLayers(width) {
+    const { app } = this;
+    const fit = Math.max(6, Math.floor(width / (app.store.arms.length > 1 ? 26 : 15)));
+    const count = isModel(app.meta) ? Math.min(this.layers, fit) : this.layers;
+    this.first = Math.max(0, Math.min(app.layer - (count >> 1), this.layers - count));
+    this.last = this.first + count - 1;
+  }
+
+  layerAxis(box) {
+    const { meta } = this.app;
+    if (!isModel(meta))
+      return { ticks: layerTicks(this.layers, box.w), format: String, label: "hidden layer (1 = next to the input)" };
+    const all = this.last - this.first + 1 === this.layers;
+    return {
+      ticks: Array.from({ length: this.last - this.first + 1 }, (_, at) => this.first + at + 1),
+      format: (layer) => shortName(meta, layer - 1),
+      label: all
+        ? "layer, input to output"
+        : `layers ${this.first + 1} to ${this.last + 1} of ${this.layers}, around the chosen one`,
+    };
   }
 
   /** The chosen layer's slot stands on a tint. */
   highlight(ctx, box) {
     ctx.fillStyle = alpha(this.app.theme.text, 0.05);
-    ctx.fillRect(box.x + this.app.layer * this.slot, box.y, this.slot, box.h);
+    ctx.fillRect(box.x + (this.app.layer - this.first) * this.slot, box.y, this.slot, box.h);
   }
 
   row(arm, layer) {
@@ -64,28 +84,36 @@ export class Histograms extends CanvasChart {
     return history.row("histogram", index).subarray(start, start + H);
   }
 
-  extent() {
+  /** The values of a layer's bins that hold something worth seeing. */
+  reach(arm, layer) {
+    const row = this.row(arm, layer);
+    if (!row) return null;
+    const edges = edgesOf(this.app.meta.arms[arm], this.app.point, layer);
     let low = Infinity;
     let high = -Infinity;
-    this.app.store.arms.forEach((history, arm) => {
-      const edges = this.app.meta.arms[arm].edges[this.app.point];
-      for (let layer = 0; layer < history.layers; layer += 1) {
-        const row = this.row(arm, layer);
-        if (!row) continue;
-        for (let bin = 1; bin < row.length - 2; bin += 1) {
-          if (row[bin] < SEEN) continue;
-          low = Math.min(low, edges[bin - 1]);
-          high = Math.max(high, edges[bin]);
-        }
-      }
-    });
-    return low < high ? [low, high] : [-1, 1];
+    for (let bin = 1; bin < row.length - 2; bin += 1) {
+      if (row[bin] < SEEN) continue;
+      low = Math.min(low, edges[bin - 1]);
+      high = Math.max(high, edges[bin]);
+    }
+    return low < high ? [low, high] : null;
+  }
+
+  extent() {
+    const found = this.app.store.arms.flatMap((history, arm) =>
+      Array.from({ length: Math.max(0, Math.min(this.last + 1, history.layers) - this.first) }, (_, at) =>
+        this.reach(arm, this.first + at),
+      ).filter(Boolean),
+    );
+    if (!found.length) return [-1, 1];
+    if (isModel(this.app.meta)) return robustExtent(found); // a few layers that explode must not hide all others
+    return [Math.min(...found.map((pair) => pair[0])), Math.max(...found.map((pair) => pair[1]))];
   }
 
   /** Where an arm's histogram stands in its slot: two arms back to back, more of them side by side. */
   place(arm, layer) {
     const arms = this.app.store.arms.length;
-    const left = this.box.x + layer * this.slot + this.slot * 0.06;
+    const left = this.box.x + (layer - this.first) * this.slot + this.slot * 0.06;
     const room = this.slot * 0.88;
     if (arms === 2) return { base: left + room / 2 + (arm ? 1 : -1), reach: (arm ? 1 : -1) * (room / 2 - 1) };
     return { base: left + (arm * room) / arms, reach: (room / arms) * 0.92 };
@@ -94,7 +122,7 @@ export class Histograms extends CanvasChart {
   paintLayer(ctx, arm, layer) {
     const row = this.row(arm, layer);
     if (!row) return;
-    const edges = this.app.meta.arms[arm].edges[this.app.point];
+    const edges = edgesOf(this.app.meta.arms[arm], this.app.point, layer);
     const { base, reach } = this.place(arm, layer);
     const bins = edges.length - 1;
     const density = (bin) => row[bin + 1] / (edges[bin + 1] - edges[bin]);
@@ -115,16 +143,24 @@ export class Histograms extends CanvasChart {
     }
     if (Math.abs(reach) > 10) ctx.fillRect(base - (reach < 0 ? 0 : 0.5), this.box.y, 0.8, this.box.h);
     ctx.restore();
-    this.paintOutside(ctx, arm, row, base + reach / 2, Math.min(Math.max(Math.abs(reach) / 2, 2), 7));
+    this.paintOutside(
+      ctx,
+      arm,
+      row,
+      this.reach(arm, layer),
+      base + reach / 2,
+      Math.min(Math.max(Math.abs(reach) / 2, 2), 7),
+    );
   }
 
-  /** Triangles where values lie outside the bins, a cross where they are not finite. */
-  paintOutside(ctx, arm, row, x, size) {
+  /** Triangles where values lie outside the bins or the axis, a cross where they are not finite. */
+  paintOutside(ctx, arm, row, seen, x, size) {
     const { theme } = this.app;
     const { y, h } = this.box;
     ctx.fillStyle = theme.arms[arm % 4];
-    if (row[0] > OUTSIDE) triangle(ctx, x, y + h + 1, size, 1);
-    if (row[row.length - 2] > OUTSIDE) triangle(ctx, x, y - 1, size, -1);
+    const [low, high] = seen ?? [Infinity, -Infinity];
+    if (row[0] > OUTSIDE || low < this.y.low) triangle(ctx, x, y + h + 1, size, 1);
+    if (row[row.length - 2] > OUTSIDE || high > this.y.high) triangle(ctx, x, y - 1, size, -1);
     if (!row[row.length - 1]) return;
     ctx.strokeStyle = theme.alarm;
     ctx.lineWidth = 2;
@@ -134,7 +170,7 @@ export class Histograms extends CanvasChart {
   }
 
   layerAt(px) {
-    return Math.max(0, Math.min(this.layers - 1, Math.floor((px - this.box.x) / this.slot)));
+    return Math.max(0, Math.min(this.last, this.first + Math.floor((px - this.box.x) / this.slot)));
   }
 
   describe(px, py) {
@@ -143,16 +179,17 @@ export class Histograms extends CanvasChart {
     const value = this.y.invert(py);
     const rows = [];
     this.app.store.arms.forEach((history, arm) => rows.push(...this.describeArm(history, arm, layer, value)));
-    return { title: `layer ${layer + 1} · ${pointLabel(this.app)}`, rows };
+    return { title: `${layerName(this.app.meta, layer)} · ${pointLabel(this.app)}`, rows };
   }
 
   describeArm(history, arm, layer, value) {
     const row = this.row(arm, layer);
-    const { name, edges } = this.app.meta.arms[arm];
+    const { name } = this.app.meta.arms[arm];
     if (!row) return [[name, "no such layer", this.app.theme.arms[arm % 4]]];
     const index = history.index(this.app.shown);
     const at = this.app.point * history.sizes.L + layer;
-    const limits = edges[this.app.point];
+    const limits = edgesOf(this.app.meta.arms[arm], this.app.point, layer);
+    if (isModel(this.app.meta) && !row.some(Boolean)) return [[name, "no data", this.app.theme.arms[arm % 4]]];
     const bin = limits.findIndex((edge, position) => position && value < edge);
     const share = (cell) => percent(row[cell] / 65535, 2);
     const rows = [
@@ -171,10 +208,10 @@ export class Histograms extends CanvasChart {
       .map((history, arm) => {
         const index = history.index(this.app.shown);
         if (index < 0) return "";
+        const start = this.app.point * history.layers;
+        const row = history.row("deviation", index);
         const deviations = [
-          ...history
-            .row("deviation", index)
-            .subarray(this.app.point * history.layers, (this.app.point + 1) * history.layers),
+          ...row.subarray(start + (this.first ?? 0), start + Math.min(history.layers, (this.last ?? 0) + 1)),
         ];
         return `${this.app.meta.arms[arm].name}: deviation by layer ${deviations.map(brief).join(", ")}.`;
       })

@@ -4,6 +4,13 @@ import { PLOTLY_DASHES, el, setText } from "./dom.js";
 import { CONFIG, escape, guide, plotLayout, thinned } from "./plotly.js";
 import { robustExtent } from "./timepanels.js";
 
+/** Of what only some snapshots have: at most as many points as of anything else. */
+function withNumbers(history, value) {
+  const found = [];
+  for (let index = 0; index < history.length; index += 1) if (Number.isFinite(value(history, index))) found.push(index);
+  return thinned(found.length).map((at) => found[at]);
+}
+
 export class LineChart {
   /** `recipe`: {series(app, options) -> [{arm, name, value(history, index), width, opacity}], y(options, app) -> {title, log, range, guide}, options, hover(history, index, options) -> text after a value} */
   constructor(host, app, name, recipe) {
@@ -13,6 +20,7 @@ export class LineChart {
       name,
       recipe,
       options: { ...recipe.options, ...recipe.prepare?.(app) },
+      choices: recipe.choices?.(app),
       dirty: true,
       drawn: 0,
       cost: 0,
@@ -25,6 +33,11 @@ export class LineChart {
     host.append(this.plot, this.label, this.cursor, this.note);
     this.resizer = new ResizeObserver(() => this.resize());
     this.resizer.observe(host);
+  }
+
+  /** The options, and what was chosen of several. */
+  get settings() {
+    return this.choices ? { ...this.options, chosen: this.choices.chosen } : this.options;
   }
 
   resize() {
@@ -51,8 +64,8 @@ export class LineChart {
     if (!this.listening) this.listen();
     this.drawn = performance.now();
     this.cost = 0.7 * this.cost + 0.3 * (this.drawn - started);
-    setText(this.label, this.recipe.y(this.options, this.app).title);
-    const nothing = traces.every(({ y }) => !y.some(Number.isFinite)) && this.recipe.empty?.(this.options);
+    setText(this.label, this.recipe.y(this.settings, this.app).title);
+    const nothing = traces.every(({ y }) => !y.some(Number.isFinite)) && this.recipe.empty?.(this.settings, this.app);
     setText(this.note, nothing || (this.app.store.longest.length > 1 ? "" : this.app.invitation()));
     this.placeCursor();
   }
@@ -73,26 +86,27 @@ export class LineChart {
 
   traces() {
     const { store, theme } = this.app;
-    return this.recipe.series(this.app, this.options).map(({ arm, name, value, width = 2, opacity = 1 }) => {
+    return this.recipe.series(this.app, this.settings).map(({ arm, name, value, width = 2, opacity = 1 }) => {
       const history = store.arms[arm];
-      const picked = thinned(history.length);
+      const picked = this.recipe.sparse ? withNumbers(history, value) : thinned(history.length);
       return {
         type: "scatter",
-        mode: history.length > 1 ? "lines" : "markers",
+        mode: picked.length > 1 ? "lines" : "markers",
         name,
         opacity,
+        connectgaps: Boolean(this.recipe.sparse),
         x: Float64Array.from(picked, (index) => history.steps[index]),
         y: Float64Array.from(picked, (index) => value(history, index)),
         line: { color: theme.arms[arm % 4], dash: PLOTLY_DASHES[arm % 4], width, simplify: true },
         marker: { color: theme.arms[arm % 4], size: 6 },
-        customdata: this.recipe.hover && picked.map((index) => this.recipe.hover(history, index, this.options)),
+        customdata: this.recipe.hover && picked.map((index) => this.recipe.hover(history, index, this.settings)),
         hovertemplate: `${escape(name)} %{y:.6~g}${this.recipe.hover ? "%{customdata}" : ""}<extra></extra>`,
       };
     });
   }
 
   layout() {
-    const y = this.recipe.y(this.options, this.app);
+    const y = this.recipe.y(this.settings, this.app);
     return plotLayout(this, {
       y,
       xRange: this.range("xaxis", [0, this.app.store.lastTick]),
@@ -109,9 +123,10 @@ export class LineChart {
 
   extent(log) {
     const values = [];
-    for (const { arm, value } of this.recipe.series(this.app, this.options)) {
+    for (const { arm, value } of this.recipe.series(this.app, this.settings)) {
       const history = this.app.store.arms[arm];
-      for (const index of thinned(history.length)) values.push(value(history, index));
+      for (const index of this.recipe.sparse ? withNumbers(history, value) : thinned(history.length))
+        values.push(value(history, index));
     }
     if (!log) {
       const [low, high] = robustExtent(

@@ -2,6 +2,7 @@
 
 import { el, setAttribute, setText } from "./dom.js";
 import { count, rate } from "./format.js";
+import { icon } from "./icons.js";
 
 const SPEEDS = [
   [1, "1 step/s"],
@@ -12,25 +13,6 @@ const SPEEDS = [
   [300, "300 steps/s"],
   [0, "flat out"],
 ];
-
-const ICONS = {
-  play: "M3 1.5v11l9.5-5.5z",
-  pause: "M3 1.5h3v11H3zM8 1.5h3v11H8z",
-  step: "M2.5 1.5v11L9 7zM10 1.5h2v11h-2z",
-  rewind: "M2 1.5h2v11H2zM12 1.5v11L5 7z",
-  dice: "M2.5 1h9A1.5 1.5 0 0 1 13 2.5v9a1.5 1.5 0 0 1-1.5 1.5h-9A1.5 1.5 0 0 1 1 11.5v-9A1.5 1.5 0 0 1 2.5 1zM4.2 3.2a1.1 1.1 0 1 0 0 2.2 1.1 1.1 0 0 0 0-2.2zM9.8 8.6a1.1 1.1 0 1 0 0 2.2 1.1 1.1 0 0 0 0-2.2zM7 5.9a1.1 1.1 0 1 0 0 2.2 1.1 1.1 0 0 0 0-2.2z",
-};
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 14 14");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  path.setAttribute("fill-rule", "evenodd");
-  svg.append(path);
-  return svg;
-}
 
 export class Player {
   constructor(app) {
@@ -192,7 +174,10 @@ export class Player {
     setText(this.readout, count(shown));
     const every = this.app.store.thinned;
     const thinned = every > 1 ? `older steps thinned, 1 in ${every} kept` : "";
-    setText(this.thinned, following ? thinned : `looking back; switches act at step ${count(this.app.store.lastStep + 1)}`);
+    setText(
+      this.thinned,
+      following ? thinned : `looking back; switches act at step ${count(this.app.store.lastStep + 1)}`,
+    );
     this.live.classList.toggle("is-on", following);
     setAttribute(this.live, "aria-pressed", following);
   }

@@ -1,5 +1,7 @@
 // The three points of a hidden layer where values are taken, in words that fit where the networks' norms stand.
 
+import { isModel } from "./names.js";
+
 const BEFORE = ["before norm", "after norm", "after activation"];
 const AFTER = ["before activation", "after norm", "after activation"];
 const MIXED = ["before norm and activation", "after norm", "after activation"];
@@ -15,16 +17,23 @@ function position({ arms }) {
 }
 
 /** The points' names, by their number on the wire. */
-export const pointNames = (meta) => ({ before: BEFORE, after: AFTER, mixed: MIXED })[position(meta)];
+export const pointNames = (meta) =>
+  isModel(meta) ? meta.arms[0].point_names : { before: BEFORE, after: AFTER, mixed: MIXED }[position(meta)];
 
 /** Their numbers in the order in which a value passes them. */
-export const pointOrder = (meta) => (position(meta) === "after" ? [0, 2, 1] : [0, 1, 2]);
+export function pointOrder(meta) {
+  if (isModel(meta)) return pointNames(meta).map((_, point) => point);
+  return position(meta) === "after" ? [0, 2, 1] : [0, 1, 2];
+}
 
 /** The name of the chosen one, for axes and summaries. */
-export const pointLabel = ({ meta, point }) => `value ${pointNames(meta)[point]}`;
+export const pointLabel = ({ meta, point }) =>
+  isModel(meta) ? `value of the layer’s ${pointNames(meta)[point] ?? "output"}` : `value ${pointNames(meta)[point]}`;
 
 /** How each value is made. */
 export function pointFormula(meta) {
+  if (isModel(meta))
+    return "What the module gives, in train mode: at most 2,048 of its values at each record, drawn at random from all of them. Plain numbers without a unit.";
   const text = {
     before: `Before norm: ${LINEAR}. After norm: N(z); ${BATCH("z")}. After activation: φ of that.`,
     after: `Before activation: ${LINEAR}. After activation: φ(z). After norm: N(φ(z)); ${BATCH("φ(z)")}.`,

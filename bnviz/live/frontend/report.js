@@ -65,7 +65,7 @@ export class Reporter {
       charts: app.charts,
       until: app.state.until ?? null,
       interventions: arms.map((arm) => arm.interventions),
-      seed: app.meta?.arms[0].config.seed ?? null,
+      seed: app.meta?.arms[0].config?.seed ?? null,
     };
   }
 

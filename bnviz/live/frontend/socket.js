@@ -16,7 +16,7 @@ export function socketUrl(assets, { socket, assets: folder, token }) {
 }
 
 export class Link {
-  /** `on`: {frame(buffer), meta(object), error(text), lost(), status(text)} */
+  /** `on`: {frame(buffer), meta(object), measured(object), error(text), lost(), status(text)} */
   constructor(url, on) {
     this.url = url;
     this.on = on;
@@ -38,7 +38,7 @@ export class Link {
     this.socket = socket;
     this.waiting = false;
     socket.addEventListener("open", () => this.opened());
-    socket.addEventListener("message", (event) => socket === this.socket && this.receive(event.data));
+    socket.addEventListener("message", (event) => socket === this.socket && !this.closed && this.receive(event.data));
     socket.addEventListener("close", (event) => socket === this.socket && this.dropped(event.code));
   }
 
@@ -58,6 +58,7 @@ export class Link {
     }
     const message = JSON.parse(data);
     if (message.type === "meta") this.on.meta(message);
+    else if (message.type === "measured") this.on.measured?.(message);
     else if (message.type === "error") this.failed(message.message);
     else if (message.type === "unknown_token") {
       this.close();

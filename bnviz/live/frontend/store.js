@@ -22,6 +22,11 @@ class Column {
     this.length += count;
   }
 
+  /** A row of something that was not measured. */
+  appendNothing() {
+    this.append(new this.Type(this.width).fill(NaN), 1);
+  }
+
   row(index) {
     return this.data.subarray(index * this.width, (index + 1) * this.width);
   }
@@ -112,7 +117,8 @@ class ArmHistory {
     this.ids.append([id], 1);
     for (const [name, column] of Object.entries(this.columns)) {
       const { width } = column;
-      column.append(fields[name].subarray(row * width, (row + 1) * width), 1);
+      if (name in fields) column.append(fields[name].subarray(row * width, (row + 1) * width), 1);
+      else column.appendNothing();
     }
   }
 
@@ -225,8 +231,26 @@ export class Store {
     return this.arms.reduce((best, arm) => (arm.length > best.length ? arm : best));
   }
 
+  /** The steps that can be shown: the longest arm's; of recordings side by side, those of all. */
+  get timeline() {
+    if (!this.meta.recorded || this.arms.length === 1) return this.longest;
+    const key = this.arms.map((arm) => arm.length).join();
+    if (this.timelineKey !== key) {
+      const steps = Float64Array.from(
+        new Set(this.arms.flatMap((arm) => [...arm.steps.subarray(0, arm.length)])),
+      ).sort();
+      const { length } = steps;
+      Object.assign(this, {
+        timelineKey: key,
+        merged: { steps, length, index: (step) => lastAtMost(steps, length, step) },
+      });
+    }
+    return this.merged;
+  }
+
   get lastStep() {
-    return this.longest.length ? this.longest.steps[this.longest.length - 1] : 0;
+    const { steps, length } = this.timeline;
+    return length ? steps[length - 1] : 0;
   }
 
   /** The end of every time axis: ten steps at least, so that the first ones have room. */

@@ -3,8 +3,32 @@
 import { el } from "./dom.js";
 import { OPTION_HELP } from "./help.js";
 
+/** A list to choose from, where there are too many for buttons. */
+function list(chart, draw) {
+  const { label, values, chosen } = chart.choices;
+  const node = el(
+    "select",
+    {
+      class: "bnviz-choice",
+      "aria-label": label,
+      title: label,
+      on: {
+        change: () => {
+          chart.choices.chosen = node.value;
+          draw();
+        },
+      },
+    },
+    ...values.map((value) => el("option", { value }, value)),
+  );
+  node.value = chosen;
+  return node;
+}
+
 /** Buttons for `chart.options` {name: on} or `chart.choices` {values, chosen}; `draw` is called after a change. */
 export function toggles(chart, draw) {
+  if (chart.choices?.many)
+    return [list(chart, draw), ...(chart.options ? toggles({ options: chart.options }, draw) : [])];
   const names = chart.choices ? chart.choices.values : Object.keys(chart.options);
   const isOn = (name) => (chart.choices ? chart.choices.chosen === name : chart.options[name]);
   const turn = (name) => {

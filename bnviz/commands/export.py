@@ -1,0 +1,135 @@
+"""`bnviz export`: a recording taken along as files that other programs open; no browser, no PyTorch for a model's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import bnviz
+from bnviz.experiment.verdicts import Chance, Verdict, verdicts
+from bnviz.sharing.link import parse
+from bnviz.sharing.opened import Opened, open_recordings
+from bnviz.sharing.recording_schema import RecordingError
+
+
+def export(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="One recording, or two.", show_default=False)],
+    *,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="TensorBoard's event files, in a folder a network within this.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="All numbers, as much as a spreadsheet opens.")
+    ] = None,
+    parquet: Annotated[Path | None, typer.Option(metavar="PATH", help="All numbers.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="PATH", help="A report: all charts in one page.")] = None,
+) -> None:
+    """Write what a recording holds into other files; nothing that is there already is replaced.
+
+    Two recordings are written side by side, on shared axes.
+
+    \b
+    Examples:
+      bnviz export run.bnviz --tensorboard runs && tensorboard --logdir runs
+      bnviz export run.bnviz --csv run.csv --html run.html
+      bnviz export one.bnviz other.bnviz --parquet both.parquet
+
+    --tensorboard needs the package tensorboard (python -m pip install tensorboard). Each network's event files are in
+    a folder named after it, DIR/run; where that holds event files already, nothing is written.
+    """  # noqa: D301 - \b keeps the lines as they are
+    wanted: list[tuple[Path | None, Callable[[Opened], bytes]]] = [
+        (csv, _csv), (parquet, _parquet), (html, _report)
+    ]  # fmt: skip
+    if tensorboard is None and all(path is None for path, _ in wanted):
+        raise RecordingError("say what to write: --tensorboard DIR, --csv PATH, --parquet PATH or --html PATH")
+    for path, _ in wanted:
+        if path is not None and path.exists():
+            raise RecordingError(f"{str(path)!r} is there already: choose another name")
+    try:
+        opened = _opened(files)
+        for fact in opened.facts:
+            if fact.problem:
+                typer.echo(f"{fact.file}: {fact.problem}", err=True)
+        for path, make in wanted:
+            if path is not None:
+                _write(path, make(opened))
+        if tensorboard is not None:
+            _events(tensorboard, opened)
+    except OSError as error:
+        raise RecordingError(f"{error.filename or 'a file'}: {error.strerror or error}") from None
+
+
+def _opened(files: Sequence[Path]) -> Opened:
+    with ExitStack() as stack:
+        return open_recordings([(str(file), stack.enter_context(file.open("rb"))) for file in files])
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+    typer.echo(f"{path}: {len(data):,} bytes")
+
+
+def _events(folder: Path, opened: Opened) -> None:
+    from bnviz.sharing.tensorboard import folder_names, write_events
+
+    began = _began(opened)
+    for name, history in zip(folder_names(opened.names), opened.histories, strict=True):
+        events = write_events(folder / name, history, wall_time=began)
+        typer.echo(f"{folder / name}: {events:,} events")
+
+
+def _began(opened: Opened) -> float | None:
+    try:
+        return datetime.fromisoformat(opened.facts[0].started).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _csv(opened: Opened) -> bytes:
+    from bnviz.sharing.numbers import to_csv
+
+    return to_csv(opened.histories, opened.names)
+
+
+def _parquet(opened: Opened) -> bytes:
+    from bnviz.sharing.numbers import to_parquet
+
+    return to_parquet(opened.histories, opened.names, version=bnviz.__version__)
+
+
+def _report(opened: Opened) -> bytes:
+    from bnviz.figures.look import Look
+    from bnviz.figures.page import figures_json, page_scripts
+    from bnviz.sharing.report import report, settings
+
+    look, found, title, asked = Look(), list[Verdict](), "Recorded while it trained", "What was recorded"
+    arms = [(name, fact.table()) for name, fact in zip(opened.names, opened.facts, strict=False)]
+    if opened.kind == "lab":
+        configs = parse(opened.link_query).arms
+        chances = _chances(opened)
+        look, found = Look(chance=chances[0].share), verdicts(opened.histories, chances)
+        title, asked = "Batch normalization, compared", "What was asked"
+        arms = [(name, settings(config)) for name, config in zip(opened.names, configs, strict=True)]
+    elif models := {fact.model for fact in opened.facts if fact.model}:
+        title = f"{' and '.join(sorted(models))}, recorded while {'it' if len(models) == 1 else 'they'} trained"
+    text = report(
+        figures_json(opened.histories, opened.names, look), arms, found, scripts=page_scripts(), title=title,
+        link=f"?{opened.link_query}" if opened.link_query else "", date=opened.facts[0].started,
+        version=bnviz.__version__, asked=asked,
+    )  # fmt: skip
+    return text.encode()
+
+
+def _chances(opened: Opened) -> list[Chance]:
+    """What guessing reaches on each arm's evaluated test samples, as a comparison says it."""
+    from bnviz.training import datasets
+    from bnviz.training.evaluation import EVALUATED
+
+    data = [datasets.load(config) for config in parse(opened.link_query).arms]
+    return [Chance(one.chance, min(EVALUATED, len(one.test_y))) for one in data]

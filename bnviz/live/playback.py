@@ -1,0 +1,187 @@
+"""A recording that a page plays: questions are answered from its histories, nothing is ever trained."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bnviz.experiment.history import History
+from bnviz.experiment.layout import Layout
+from bnviz.experiment.snapshot import BINS, FIELDS, QUANTILES
+from bnviz.experiment.verdicts import Chance, verdicts
+from bnviz.live import describe
+from bnviz.live.copies import RunCopy
+from bnviz.live.packing import pack
+from bnviz.live.run import MAX_WAITING, CommandError, Message, Question, to_json
+
+JUDGED = ("train_loss", "test_accuracy", "saturated", "dead", "gradient_z")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What is played: one history a network, on shared axes; nobody changes them, so that many pages may share them.
+
+    files: what is known of each file besides its numbers, as JSON has it, for the page.
+    tables: the same as label and text, for what a reader takes along.
+    link_query: of the lab's experiment that was recorded; empty for somebody's own models.
+    title: what a file that is taken along is called after.
+    """
+
+    histories: tuple[History, ...]
+    names: tuple[str, ...]
+    files: tuple[Mapping[str, Any], ...]
+    tables: tuple[Mapping[str, str], ...] = ()
+    link_query: str = ""
+    title: str = "recording"
+
+
+class Playback:
+    """Recordings that one page plays side by side."""
+
+    trains = False
+    started = True
+    generation = 0
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.recorded = recorded
+        self.histories = recorded.histories
+        self.crowd = 1
+        self._lock = threading.Lock()
+        self._inbox: deque[Callable[[Any], None]] = deque()
+        self._question: Question | None = None
+        self._impatient = False
+
+    # From any thread ---------------------------------------------------------------------------------------------
+
+    def order(self, command: Callable[[Any], None]) -> None:
+        """Have a command obeyed at the next turn; raises `CommandError` where too many wait already."""
+        if len(self._inbox) >= MAX_WAITING:
+            raise CommandError(f"at most {MAX_WAITING} commands may wait: the server is busy with those before")
+        self._inbox.append(command)
+
+    def order_instead(self, command: Callable[[Any], None]) -> None:
+        """Nothing runs that a page could leave behind: it changes nothing."""
+
+    def ask(self, question: Question | None) -> None:
+        """Put the page's question, which is answered at the next turn; an older one is dropped."""
+        with self._lock:
+            self._question, self._impatient = question, False
+
+    def insist(self, question: Question) -> None:
+        """Have a question answered even with nothing new, if it is still open."""
+        with self._lock:
+            if self._question is question:
+                self._impatient = True
+
+    # The worker's side -------------------------------------------------------------------------------------------
+
+    def work(self) -> float | None:
+        """Obey, then answer the open question if the page lacks something, or if it has waited long enough."""
+        while self._inbox:
+            self._inbox.popleft()(self)
+        with self._lock:
+            question = self._question
+            if question is None or not (self._impatient or self._is_behind(question)):
+                return None
+            self._question = None
+        question.answer(self._messages(question))
+        return None
+
+    def copy(self) -> RunCopy:
+        """Return what is played; nothing changes it, so nothing is copied."""
+        configs = [history.last.config for history in self.histories if history.last is not None]
+        whole = tuple(config for config in configs if config is not None)
+        is_lab = len(whole) == len(self.histories)
+        return RunCopy(
+            histories=self.histories,
+            names=self.recorded.names,
+            configs=whole if is_lab else (),
+            chances=tuple(self._chances(describe.scene(whole[0]))) if is_lab else (),
+            tables=() if is_lab else self.recorded.tables,
+            title=self.recorded.title,
+            link_query=self.recorded.link_query,
+        )
+
+    def fail(self) -> None:
+        """Tell the page, after an error that should not have happened."""
+        with self._lock:
+            question, self._question = self._question, None
+        if question is not None:
+            message = "this recording could not be played because of an error on the server: open it again"
+            with suppress(RuntimeError):  # its page has gone
+                question.answer([to_json({"type": "error", "message": message})])
+
+    @cached_property
+    def last(self) -> int:
+        """The highest snapshot id: a page that has it needs to ask no more."""
+        return max((int(history.ids[-1]) for history in self.histories if len(history)), default=-1)
+
+    def _is_behind(self, question: Question) -> bool:
+        return question.generation != self.generation or min(question.cursor, question.layer_cursor) < self.last
+
+    def _messages(self, question: Question) -> list[Message]:
+        layers = min(len(_layout(history).layers) for history in self.histories)
+        layer = min(max(question.layer, 0), max(0, layers - 1))
+        state: dict[str, Any] = {"generation": self.generation, "last": self.last, "step": self._last_step()}
+        arms = [self._state(history) for history in self.histories]
+        if question.generation == self.generation:
+            cursors = {"cursor": question.cursor, "layer_cursor": question.layer_cursor}
+            return [pack(state, self.histories, arms, layer=layer, **cursors)]
+        meta = self._meta()
+        state["verdicts"] = self._verdicts(meta)
+        return [to_json(meta), pack(state, self.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
+
+    def _last_step(self) -> int:
+        return max((int(history["step"][-1]) for history in self.histories if len(history)), default=0)
+
+    def _state(self, history: History) -> dict[str, Any]:
+        config = history.last.config if history.last else None
+        return {
+            "interventions": describe.interventions(config) if config else [],
+            "diverged": asdict(history.diverged) if history.diverged else None,
+            "capacity": history.max_snapshots,
+        }
+
+    def _meta(self) -> dict[str, Any]:
+        """What does not change: as of a comparison, and which quantities were measured at all."""
+        layouts = [_layout(history) for history in self.histories]
+        config = layouts[0].config
+        measured = [n for n in FIELDS if any(n in h and _any_number(h, n) for h in self.histories)]
+        about = describe.scene(config) if config else {"classes": [], "points": None, "images": None, "chance": None}
+        arms = [describe.arm(name, layout) for name, layout in zip(self.recorded.names, layouts, strict=True)]
+        return {
+            "type": "meta", "generation": self.generation, "kind": "lab" if config else "model", "recorded": True,
+            **about, "bins": BINS, "quantiles": list(QUANTILES), "measured": measured,
+            "capacity": max(history.max_snapshots for history in self.histories),
+            "arms": arms, "files": [dict(file) for file in self.recorded.files], "link": self.recorded.link_query,
+        }  # fmt: skip
+
+    def _verdicts(self, meta: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The lab's verdicts, where everything that they rest on was recorded."""
+        complete = all(len(history) and all(name in history for name in JUDGED) for history in self.histories)
+        if meta["chance"] is None or not complete:
+            return []
+        return [asdict(verdict) for verdict in verdicts(self.histories, self._chances(meta))]
+
+    def _chances(self, scene: Mapping[str, Any]) -> list[Chance]:
+        return [Chance(scene["chance"], scene["tested"])] * len(self.histories)
+
+
+def _any_number(history: History, name: str) -> bool:
+    if FIELDS[name].sparse:
+        return bool(history.sparse(name))
+    column = history[name]
+    return bool(column.size) and (column.dtype.kind != "f" or not np.isnan(column).all())
+
+
+def _layout(history: History) -> Layout:
+    layout = history.layout
+    assert layout is not None, "a recording's history has its layout from the start"
+    return layout

@@ -1,0 +1,37 @@
+"""What a page can watch: a run that trains, or a recording that is played."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from bnviz.live.run import Command, Question
+
+
+class Watched(Protocol):
+    """What registry, workers and stream ask of a run; `trains` tells whether it takes commands and a core's time."""
+
+    trains: bool
+    crowd: int
+
+    @property
+    def started(self) -> bool:
+        """Whether there is something that costs memory yet."""
+
+    def order(self, command: Command) -> None:
+        """Have a command obeyed at the next turn; raises `CommandError`."""
+
+    def order_instead(self, command: Command) -> None:
+        """Have this command obeyed in place of all that wait."""
+
+    def ask(self, question: Question | None) -> None:
+        """Put the page's question; an older one is dropped."""
+
+    def insist(self, question: Question) -> None:
+        """Have a question answered even with nothing new, if it is still open."""
+
+    def work(self) -> float | None:
+        """Use one turn; return when the next one is due, None where nothing waits."""
+
+    def fail(self) -> None:
+        """Tell the page, after an error that should not have happened."""

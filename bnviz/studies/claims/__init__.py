@@ -1,0 +1,1 @@
+"""What people say of batch normalization, each with the experiments that decide it, by group."""

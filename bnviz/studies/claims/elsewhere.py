@@ -1,0 +1,140 @@
+"""Claims about where batch normalization is placed and used: before or after, images, sequences."""
+
+from __future__ import annotations
+
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.studies.claim import Arm, Claim, Experiment, Role
+from bnviz.studies.claims.parts import EASY, HEADLINE, WITH, WITHOUT, arm, pair, sources
+from bnviz.studies.effects import Gain, Level
+from bnviz.studies.rules import Prediction, above, below
+
+BEFORE, AFTER = "before", "after"
+
+
+def _placed(config: ExperimentConfig, steps: int) -> tuple[Arm, Arm]:
+    first, second = (
+        arm(place, config.replace(normalization="batch", norm_position=place), steps, ("accuracy",), every=20)
+        for place in (BEFORE, AFTER)
+    )
+    return first, second
+
+
+def _position(key: str, title: str, words: str, arms: tuple[Arm, Arm], role: Role = "test") -> Experiment:
+    return Experiment(
+        key=key, title=title, words=words, arms=arms, effect=Gain(BEFORE, AFTER), prediction=above(0.005, -0.005),
+        predicts="Before is more than half a point more accurate; the contrary is half a point less.",
+        says=f"{title}: BN before instead of after the activation changes the test accuracy by {{effect}}.",
+        shows="accuracy", label="test accuracy", role=role,
+    )  # fmt: skip
+
+
+_SIGMOID = EASY.replace(activation="sigmoid", init="xavier")
+POSITION = Claim(
+    name="before-the-activation",
+    title="BN belongs before the activation",
+    group="formula",
+    said="Batch normalization works better before the activation than after it.",
+    needs="The same network is clearly more accurate with BN before the activation.",
+    experiments=(
+        _position("relu", "ReLU", "Digits, 3 hidden layers of 100 ReLU units, He's weights, learning rate 0.1, batches "
+                  "of 64, 300 steps.", _placed(EASY, 300)),
+        _position("tanh", "Tanh", "The same with tanh units and Xavier's weights.",
+                  _placed(EASY.replace(activation="tanh", init="xavier"), 300)),
+        _position("sigmoid", "Sigmoid", "The same with sigmoid units.", _placed(_SIGMOID, 300)),
+        _position("sigmoid-early", "Six sigmoid layers, early",
+                  "6 hidden layers of 100 sigmoid units, Xavier's weights, 100 steps.",
+                  _placed(_SIGMOID.replace(hidden_layers=6), 100), "counter"),
+    ),
+    sources=sources("ioffe"),
+)  # fmt: skip
+
+_IMAGES = arm("digits under a convolution", ExperimentConfig(), 0,
+              ("batch_and_space", "batch_alone", "space_alone"))  # fmt: skip
+_PADDED = arm("digits read row by row", ExperimentConfig(), 0,
+              ("padding_moves_batch_norm", "padding_moves_layer_norm"))  # fmt: skip
+
+
+def _level(  # noqa: PLR0917 -- one line a statement reads as a table
+    key: str,
+    title: str,
+    words: str,
+    of: Arm,
+    measure: str,
+    prediction: Prediction,
+    predicts: str,
+    says: str,
+    label: str,
+) -> Experiment:
+    return Experiment(
+        key=key, title=title, words=words, arms=(of,), effect=Level(of.name, measure), prediction=prediction,
+        predicts=predicts, says=says, shows=measure, label=label,
+    )  # fmt: skip
+
+
+_LAYERS = "Digits as images, 3 convolutions (3 × 3) of 8 channels instead of dense layers"
+
+
+def _convolutions(key: str, title: str, words: str, config: ExperimentConfig, role: Role = "test") -> Experiment:
+    tested = role == "test"
+    return Experiment(
+        key=key, title=title, words=f"{_LAYERS}, {words}, 150 steps. A link to the lab opens dense layers.",
+        arms=pair(config, 0, ("convolutional_accuracy",)), effect=Gain(WITH, WITHOUT, "convolutional_accuracy"),
+        prediction=above(0.1, 0.0) if tested else None,
+        predicts="The test accuracy with BN is more than 10 points higher; the contrary is any loss." if tested else "",
+        says=f"{title}: BN changes the test accuracy by {{effect}}.", role=role,
+        shows="convolutional_accuracy", label="test accuracy after 150 steps",
+    )  # fmt: skip
+
+
+_CONVOLUTION = "64 digits behind a random 3 × 3 convolution with 8 channels; PyTorch's BatchNorm2d in train mode."
+IMAGES = Claim(
+    name="images",
+    title="BN works for images: per channel, over batch and space",
+    group="formula",
+    said="BN suits convolutional networks: each channel is normalised over the batch and all places of the image.",
+    needs="BatchNorm2d gives what one mean and one variance a channel over batch and space give, and not what "
+    "statistics at each place, or in each image, give; and with it convolutions train that do not without.",
+    experiments=(
+        _convolutions("sigmoid", "Sigmoid convolutions from small weights",
+                      "sigmoid, weights from N(0, 0.1²), learning rate 0.5, batches of 60", HEADLINE),
+        _level("both", "Over batch and space", _CONVOLUTION, _IMAGES, "batch_and_space", below(1e-6, 1e-6),
+               "The two are equal.", "From statistics over batch and space BatchNorm2d differs by {effect}.",
+               "largest difference"),
+        _level("batch", "Over the batch alone", _CONVOLUTION, _IMAGES, "batch_alone", above(0.1, 0.01),
+               "The two differ.", "From statistics at each place it differs by up to {effect}.", "largest difference"),
+        _level("space", "Over each image alone", _CONVOLUTION, _IMAGES, "space_alone", above(0.1, 0.01),
+               "The two differ.", "From statistics in each image it differs by up to {effect}.", "largest difference"),
+        _convolutions("relu", "For comparison: ReLU convolutions, well initialised",
+                      "ReLU, He's weights, learning rate 0.1, batches of 64", EASY, "context"),
+    ),
+    note="Not measured here: generative adversarial networks, where BN in generator and discriminator is common but "
+    "whose training has no accuracy to compare.",
+    sources=sources("ioffe", "wu", "radford"),
+)  # fmt: skip
+_ROWS = "64 digits read row by row as sequences of 4 to 8 time steps, padded with zeros to 8 and then to 16."
+SEQUENCES = Claim(
+    name="sequences",
+    title="BN suits sequences as well as anything",
+    group="formula",
+    said="Batch normalization can be used in sequence models just as well.",
+    needs="A sequence's own values do not depend on how much padding its batch happens to need.",
+    experiments=(
+        Experiment(
+            key="padding", title="BN: the same sequences with more padding", words=_ROWS, arms=(_PADDED,),
+            effect=Level(_PADDED.name, "padding_moves_batch_norm"), prediction=below(0.01, 0.05),
+            predicts="The values move by less than a hundredth of their deviation; the contrary is a twentieth.",
+            says="Longer padding moves the batch-normalised values of a sequence by {effect} of their deviations.",
+            shows="padding_moves_batch_norm", label="movement, in deviations",
+        ),
+        Experiment(
+            key="layer", title="For comparison: LayerNorm", words=_ROWS, arms=(_PADDED,),
+            effect=Level(_PADDED.name, "padding_moves_layer_norm"), role="context",
+            says="Layer-normalised values move by {effect}.",
+            shows="padding_moves_layer_norm", label="movement, in deviations",
+        ),
+    ),
+    note="Statistics mix time steps and padding. Sequence models and transformers use LayerNorm instead. Not measured "
+    "here: the training of recurrent networks.",
+    sources=sources("ba"),
+)  # fmt: skip
+CLAIMS = (POSITION, IMAGES, SEQUENCES)

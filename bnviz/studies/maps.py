@@ -1,0 +1,237 @@
+"""Maps: the accuracy after n steps over two fields of any configuration, one map an arm, on shared colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bnviz.experiment.config import PLAIN_FIELDS, ExperimentConfig
+from bnviz.experiment.fields import ConfigError, whole
+from bnviz.studies.rules import trained
+from bnviz.studies.study import Finding, Row, Study, Verdict
+from bnviz.studies.trial import Trial
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+MAX_CELLS = 400  # of all arms together
+MAX_ARMS = 4
+MAX_CELL_STEPS = 2000
+LOOKS = 10
+MEASURES = ("accuracy", "broke", "chance")
+CHANGED = 0.1  # share of cells measured again that may fall on the other side of the border
+TWINS = (("without BN", {"normalization": "none"}), ("with BN", {"normalization": "batch"}))
+
+
+class Axis(NamedTuple):
+    """A field and the values it takes along one side of the map."""
+
+    field: str
+    values: tuple[Any, ...]
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether the values are positive numbers that span more than a factor of ten."""
+        numbers = [v for v in self.values if isinstance(v, int | float) and not isinstance(v, bool)]
+        return len(numbers) == len(self.values) and min(numbers) > 0 and max(numbers) > 10 * min(numbers)
+
+
+class Cell(NamedTuple):
+    """One network of a map; without a configuration, `reason` says why there can't be one."""
+
+    arm: int
+    row: int
+    column: int
+    config: ExperimentConfig | None
+    reason: str
+
+
+class Grid(NamedTuple):
+    """What a map shows [arms, y, x]: mean accuracy (NaN where nothing is measured), seeds, and whether it trains.
+
+    A network trains where its accuracy is above `threshold`, halfway from chance to the best on the map.
+    """
+
+    accuracy: Floats
+    seeds: npt.NDArray[np.int64]
+    trains: Flags
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapStudy(Study):
+    """A map over two fields; `map_study` makes one and checks it. Its verdict claims nothing: it counts cells."""
+
+    base: ExperimentConfig
+    x: Axis
+    y: Axis
+    arms: tuple[tuple[str, Mapping[str, Any]], ...]
+    steps: int
+    words: str = ""
+    seeds: int = 2
+    check_seeds: int = 1
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """Every cell, arm by arm and row by row."""
+        return tuple(self._cells())
+
+    def _cells(self) -> Iterator[Cell]:
+        for arm, (_, changes) in enumerate(self.arms):
+            for row, y in enumerate(self.y.values):
+                for column, x in enumerate(self.x.values):
+                    try:
+                        config = self.base.replace(**{**changes, self.y.field: y, self.x.field: x})
+                    except ConfigError as error:
+                        yield Cell(arm, row, column, None, str(error))
+                    else:
+                        yield Cell(arm, row, column, config, "")
+
+    def trial(self, cell: Cell, seed: int) -> Trial:
+        """Return the trial of a cell that has a configuration."""
+        assert cell.config is not None
+        every = max(1, self.steps // LOOKS)
+        return Trial(config=cell.config.replace(seed=seed), steps=self.steps, measures=MEASURES, every=every)
+
+    def trials(self, seeds: Iterable[int]) -> list[Trial]:
+        return [self.trial(cell, seed) for seed in seeds for cell in self.cells if cell.config is not None]
+
+    def check_trials(self) -> list[Trial]:
+        """Return every fourth cell, on diagonals, of the first seed."""
+        chosen = (cell for cell in self.cells if cell.config is not None and (cell.row + cell.column) % 4 == 0)
+        return [self.trial(cell, 0) for cell in chosen]
+
+    def grid(self, rows: Sequence[Row]) -> Grid:
+        """Return what is measured so far, the mean over seeds."""
+        measured = {row["key"]: row["measures"] for row in rows}
+        seeds = sorted({row["seed"] for row in rows})
+        shape = (len(self.arms), len(self.y.values), len(self.x.values))
+        total, count, chances = np.zeros(shape), np.zeros(shape, np.int64), [0.0]
+        for cell in self.cells:
+            for seed in seeds if cell.config is not None else ():
+                found = measured.get(self.trial(cell, seed).key)
+                if found is not None and math.isfinite(found.get("accuracy", math.nan)):
+                    total[cell[:3]] += found["accuracy"]
+                    count[cell[:3]] += 1
+                    chances.append(found["chance"])
+        accuracy = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        chance, best = max(chances), float(accuracy[count > 0].max(initial=0.0))
+        return Grid(accuracy, count, trained(accuracy, chance, best), chance + (best - chance) / 2)
+
+    def judge(self, rows: Sequence[Row]) -> Verdict:
+        grid = self.grid(rows)
+        known = grid.seeds > 0
+        findings = tuple(self._finding(arm, grid, known) for arm in range(len(self.arms)))
+        complete = all(known[cell[:3]] for cell in self.cells if cell.config is not None)
+        seeds = int(grid.seeds.max(initial=0))
+        first, last = findings[0], findings[-1]
+        gain = last.effect - first.effect
+        return Verdict(
+            kind="measured" if complete else "open", effect=gain, low=math.nan, high=math.nan, unit="points",
+            seeds=seeds, sentence=" ".join(finding.sentence for finding in findings), findings=findings,
+        )  # fmt: skip
+
+    def _finding(self, arm: int, grid: Grid, known: Flags) -> Finding:
+        total, trains = int(known[arm].sum()), int(grid.trains[arm].sum())
+        share = trains / total if total else math.nan
+        name = self.arms[arm][0]
+        return Finding(
+            experiment=name, effect=share, low=math.nan, high=math.nan, bound="", unit="share",
+            seeds=int(grid.seeds[arm].max(initial=0)), outcome="",
+            sentence=f"{name[:1].upper()}{name[1:]}, {trains} of {total} networks train.",
+        )  # fmt: skip
+
+    def differs(self, shipped: Sequence[Row], again: Sequence[Row]) -> str | None:
+        """Say so where too many of the cells measured again fall on the other side of the shipped border."""
+        before, after = self.grid(shipped), self.grid(again)
+        both = (before.seeds > 0) & (after.seeds > 0)
+        moved = both & (before.trains != (np.nan_to_num(after.accuracy) > before.threshold))
+        if not both.any() or moved.sum() <= CHANGED * both.sum():
+            return None
+        return f"{self.name}: {moved.sum()} of {both.sum()} cells measured again fall on the other side of the border"
+
+
+def border(trains: Flags) -> list[tuple[float, float, float, float]]:
+    """Return the edges (x0, y0, x1, y1) between cells that train and cells that don't [y, x], in cells from 0.
+
+    A cell (row, column) is the square of side 1 around (x, y) = (column, row).
+    """
+    rows, columns = trains.shape
+    upright = [
+        (column + 0.5, row - 0.5, column + 0.5, row + 0.5)
+        for row in range(rows)
+        for column in range(columns - 1)
+        if trains[row, column] != trains[row, column + 1]
+    ]
+    level = [
+        (column - 0.5, row + 0.5, column + 0.5, row + 0.5)
+        for row in range(rows - 1)
+        for column in range(columns)
+        if trains[row, column] != trains[row + 1, column]
+    ]
+    return upright + level
+
+
+def map_study(
+    base: ExperimentConfig,
+    x: tuple[str, Sequence[Any]],
+    y: tuple[str, Sequence[Any]],
+    *,
+    arms: Sequence[tuple[str, Mapping[str, Any]]] = TWINS,
+    steps: int = 200,
+    name: str = "own-map",
+    title: str = "",
+    words: str = "",
+    seeds: int = 1,
+) -> MapStudy:
+    """Return the map of two fields' values around a configuration; raises `ConfigError` where there can't be one.
+
+    `map_study(base, x=("learning_rate", (.01, .1, 1)), y=("init_std", (.01, .1, 1)))`. Combinations that a
+    configuration does not allow are empty cells; a map on which none is allowed is refused. An arm's field that is
+    also an axis is the axis's.
+    """
+    across, up = _axis("x", x), _axis("y", y)
+    if across.field == up.field:
+        raise ConfigError("y", f"the two axes must be different fields; both are {up.field}")
+    arms = _distinct(arms, {across.field, up.field})
+    cells = len(arms) * len(across.values) * len(up.values)
+    if cells > MAX_CELLS:
+        raise ConfigError("x", f"a map has at most {MAX_CELLS} cells, all arms together; this one has {cells}")
+    steps = whole("steps", steps, 1, MAX_CELL_STEPS, ": a map has many networks to train")
+    study = MapStudy(
+        name=name, title=title or f"{across.field} × {up.field}", base=base.replace(interventions=()), x=across, y=up,
+        arms=arms, steps=steps, words=words, seeds=seeds,
+    )  # fmt: skip
+    if all(cell.config is None for cell in study.cells):
+        raise ConfigError("x", f"no network on this map is allowed: {study.cells[0].reason}")
+    return study
+
+
+def _axis(side: str, axis: tuple[str, Sequence[Any]]) -> Axis:
+    field, values = axis[0], tuple(axis[1])
+    if field not in PLAIN_FIELDS or field == "seed":
+        allowed = ", ".join(name for name in PLAIN_FIELDS if name != "seed")
+        raise ConfigError(side, f"{side} must be a field of a configuration: {allowed}; got {field!r:.60}")
+    if not all(isinstance(value, str | int | float) for value in values):
+        raise ConfigError(side, f"{side} needs plain values, words or numbers; got {values!r:.80}")
+    if len(values) < 2 or len(set(values)) < len(values):
+        raise ConfigError(side, f"{side} needs two or more different values of {field}; got {values!r:.80}")
+    return Axis(field, values)
+
+
+def _distinct(
+    arms: Sequence[tuple[str, Mapping[str, Any]]], taken: set[str]
+) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """The arms without what the axes decide, equal ones once."""
+    kept: dict[tuple[tuple[str, Any], ...], tuple[str, Mapping[str, Any]]] = {}
+    for name, changes in arms:
+        own = {field: value for field, value in changes.items() if field not in taken}
+        kept.setdefault(tuple(sorted(own.items())), (name if own else "all", own))
+    if not 1 <= len(kept) <= MAX_ARMS:
+        raise ConfigError("arms", f"a map has one to {MAX_ARMS} different arms; got {len(kept)}")
+    return tuple(kept.values())

@@ -1,0 +1,93 @@
+"""The claims page's composition: all claims with their verdicts, or one of them with its evidence."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Mapping
+
+import streamlit as st
+
+from bnviz.studies.catalogue import CLAIMS
+from bnviz.studies.claim import GROUPS, Claim
+from bnviz.studies.study import KINDS, Verdict
+from bnviz.ui.address import plain
+from bnviz.ui.claims_evidence import in_few_words, shipped_verdict
+from bnviz.ui.claims_marks import STYLE, mark
+from bnviz.ui.claims_one import show_claim
+from bnviz.ui.claims_state import VERDICTS, ClaimsState, claims_state, encode_claims
+
+LEFT = ("speed", "robustness", "gradients", "shift", "landscape")
+
+
+def show() -> None:
+    """Draw the list, or the claim that the address names."""
+    state = claims_state()
+    st.html(STYLE)
+    if state.problem:
+        st.error(plain(state.problem))
+        state.problem = None
+    state.address.write(encode_claims(state.link))
+    if state.link.claim is not None:
+        st.button("← All claims", key="all-claims", type="tertiary", on_click=state.change, kwargs={"claim": None})
+        show_claim(CLAIMS[state.link.claim])
+    else:
+        with st.spinner("Weighing the measurements …", show_time=False):
+            kinds = {name: shipped_verdict(name).kind for name in CLAIMS}
+        _filters(state, kinds)
+        _list(state, kinds)
+
+
+def _filters(state: ClaimsState, kinds: Mapping[str, str]) -> None:
+    st.markdown(
+        "**What people say about batch normalization, and what the measurements say.** Each verdict follows by one "
+        "rule from trainings over several seeds, which you can run again."
+    )
+    counts = Counter(kinds.values())
+    verdicts: list[str] = [kind for kind in VERDICTS if counts[kind]]
+    words = {str(kind): word for kind, word in KINDS.items()}
+    key, current = f"filter-{state.epoch}", state.link.verdict
+    st.pills(
+        "Only this verdict", verdicts, format_func=lambda kind: f"{words[kind]} {counts[kind]}", key=key,
+        default=current if current in verdicts else None, label_visibility="collapsed",
+        on_change=lambda: state.change(verdict=st.session_state[key]),
+    )  # fmt: skip
+
+
+def _list(state: ClaimsState, kinds: Mapping[str, str]) -> None:
+    shown = [claim for claim in CLAIMS.values() if state.link.verdict in (None, kinds[claim.name])]
+    if not shown:
+        st.info("No claim has this verdict.")
+        return
+    with st.container(key="claims-list"):
+        columns = [column.container(gap=None) for column in st.columns(2, gap="large")]
+    for group, title in GROUPS.items():
+        claims = [claim for claim in shown if claim.group == group]
+        if claims:
+            with columns[0 if group in LEFT else 1]:
+                st.markdown(f"**{title}**")
+                for claim in claims:
+                    _row(state, claim)
+                st.space("small")
+
+
+def _row(state: ClaimsState, claim: Claim) -> None:
+    verdict = shipped_verdict(claim.name)
+    with st.container(key=f"claim-row-{claim.name}", gap="xxsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.button(
+                plain(claim.title), key=f"open-{claim.name}", type="tertiary", on_click=state.change,
+                kwargs={"claim": claim.name},
+            )  # fmt: skip
+            st.html(mark(verdict.kind), width="content")
+        effect = _effect(claim, verdict) if verdict.seeds else "Open it to measure it yourself."
+        st.html(f'<p class="bnviz-effect">{html.escape(effect)}</p>')
+
+
+def _effect(claim: Claim, verdict: Verdict) -> str:
+    """The first experiment's effect, and of several predictions how many came true."""
+    effect = in_few_words(claim.experiments[0], verdict.findings[0])
+    outcomes = [finding.outcome for finding in verdict.findings if finding.outcome]
+    if verdict.kind in ("conditional", "unsupported") and len(outcomes) > 1:
+        return f"{effect} ({outcomes.count('borne out')} of {len(outcomes)} borne out)"
+    return effect

@@ -1,0 +1,76 @@
+"""A verdict's mark: a word, a shape and a colour, so that no one of them is the only cue."""
+
+from __future__ import annotations
+
+import html
+from urllib.parse import quote
+
+from bnviz.studies.study import KINDS, Finding, Kind
+
+# Drawn as masks, as Streamlit takes pictures out of a page's HTML: what is white here is left out.
+SHAPES: dict[str, str] = {
+    "supported": '<circle cx="8" cy="8" r="7" fill="#000"/><path d="M4.6 8.3l2.4 2.4 4.5-5" stroke="#fff"/>',
+    "conditional": '<circle cx="8" cy="8" r="6.2"/><path d="M8 1.8a6.2 6.2 0 0 1 0 12.4z" fill="#000"/>',
+    "unsupported": '<circle cx="8" cy="8" r="6.2"/><path d="M4.8 8h6.4"/>',
+    "refuted": '<rect x="1" y="1" width="14" height="14" rx="3" fill="#000"/>'
+    '<path d="M5 5l6 6M11 5l-6 6" stroke="#fff"/>',
+    "slip": '<path d="M2.2 13.8l.8-3.4L11 2.4l2.6 2.6-8 8z"/><path d="M9.4 4l2.6 2.6"/>',
+    "open": '<circle cx="8" cy="8" r="6.2" stroke-dasharray="2.2 2.6"/>',
+}
+OUTCOMES: dict[str, Kind] = {
+    "borne out": "supported", "contradicted": "refuted", "undecided": "unsupported", "open": "open",
+}  # fmt: skip
+
+
+def _picture(shape: str) -> str:
+    """A shape as an address that CSS takes for a mask by its light."""
+    group = (
+        f'<g fill="none" stroke="#000" stroke-width="1.8" stroke-linecap="round" stroke-linejoin="round">{shape}</g>'
+    )
+    inverse = f'<filter id="i"><feColorMatrix values="{INVERSE}"/></filter><g filter="url(#i)">{group}</g>'
+    return f"data:image/svg+xml,{quote(f'<svg xmlns={SVG!r} viewBox={BOX!r}>{inverse}</svg>')}"
+
+
+SVG, BOX = "http://www.w3.org/2000/svg", "0 0 16 16"
+INVERSE = "0 0 0 0 0  0 0 0 0 0  0 0 0 0 0  -1 0 0 1 0"  # opaque where it is black, clear where it is white or empty
+RULES = "\n".join(
+    f'.bnviz-mark.is-{kind}::before {{ mask-image: url("{_picture(shape)}"); }}' for kind, shape in SHAPES.items()
+)
+STYLE = f"""
+<style>
+.bnviz-mark {{ display: inline-flex; align-items: center; gap: 0.4rem; font-weight: 600; font-size: 0.875rem;
+  line-height: 1.25; white-space: nowrap; }}
+.bnviz-mark::before {{ content: ""; flex: none; width: 1.1em; height: 1.1em; background: currentColor;
+  mask-size: contain; mask-repeat: no-repeat; }}
+{RULES}
+.bnviz-mark.is-large {{ font-size: 1.15rem; }}
+.bnviz-mark.is-supported {{ color: light-dark(#00755a, #45d1a4); }}
+.bnviz-mark.is-conditional {{ color: light-dark(#1f6fb2, #6cc0f0); }}
+.bnviz-mark.is-unsupported {{ color: light-dark(#5b6472, #b4bcc8); }}
+.bnviz-mark.is-refuted {{ color: light-dark(#b34700, #ff9a57); }}
+.bnviz-mark.is-slip {{ color: light-dark(#94478a, #eba3ce); }}
+.bnviz-mark.is-open {{ color: light-dark(#5b6472, #b4bcc8); font-weight: 400; }}
+.bnviz-found {{ margin: 0; }} .bnviz-found .bnviz-mark {{ margin-right: 0.6rem; vertical-align: -0.1em; }}
+.st-key-claims-list [data-testid="stMarkdownContainer"] p strong {{ font-size: 1.05rem; }}
+[class*="st-key-claim-row-"] {{ padding: 0.35rem 0 0.45rem; border-top: 1px solid light-dark(#e3e8ee, #2a333f); }}
+[class*="st-key-claim-row-"] button {{ min-height: 0; padding: 0; white-space: normal; }}
+[class*="st-key-claim-row-"] button * {{ text-align: left; white-space: normal; overflow: visible; }}
+[class*="st-key-claim-row-"] button p {{ font-weight: 600; }}
+.bnviz-effect {{ margin: 0; font-size: 0.875rem; line-height: 1.35; color: light-dark(#59636f, #a9b2bf); }}
+</style>
+"""
+
+
+def mark(kind: Kind, *, large: bool = False, word: str | None = None) -> str:
+    """Return a verdict's mark as HTML; `word` stands in the place of the kind's own."""
+    size = " is-large" if large else ""
+    said = html.escape(word or KINDS[kind])
+    return f'<span class="bnviz-mark is-{kind}{size}">{said}</span>'
+
+
+def outcome_mark(finding: Finding) -> str:
+    """Return an experiment's outcome as a mark; nothing where nothing was predicted."""
+    if not finding.outcome:
+        return ""
+    word = "too few seeds" if finding.outcome == "open" else finding.outcome
+    return mark(OUTCOMES[finding.outcome], word=word)

@@ -1,0 +1,126 @@
+"""One claim: what is said, what would have to be true, the verdict, and the experiments it follows from."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from bnviz.studies.claim import Claim, Experiment
+from bnviz.studies.results import Result
+from bnviz.studies.rules import FEWEST
+from bnviz.studies.study import Finding, Verdict
+from bnviz.ui.address import plain
+from bnviz.ui.claims_evidence import disagreement, experiment_figure, made_with, shipped_rows, shipped_verdict
+from bnviz.ui.claims_figure import figure
+from bnviz.ui.claims_lab import show_experiment_link
+from bnviz.ui.claims_marks import mark, outcome_mark
+from bnviz.ui.claims_measure import Own, panel, said_seeds, watched
+
+ROLES = {
+    "test": "Test",
+    "counter": "Counter-case",
+    "premise": "Premise",
+    "correction": "The statement corrected",
+    "context": "For comparison",
+}
+
+
+def show_claim(claim: Claim) -> None:
+    """Draw a claim, its evidence as it comes, and at the end sources and the rule."""
+    st.subheader(plain(claim.title), anchor=False)
+    said, needs = st.columns(2, gap="medium")
+    said.markdown(f"**As it is put.** “{plain(claim.said)}”")
+    needs.markdown(f"**What would have to be true.** {plain(claim.needs)}")
+    watched(claim, lambda own: _evidence(claim, own))
+    if claim.note:
+        st.markdown(f"**To bear in mind.** {plain(claim.note)}")
+    sources = "\n".join(f"- [{plain(source.text)}]({source.url})" for source in claim.sources)
+    st.markdown(f"**Sources**\n\n{sources}")
+    with st.expander("How the verdict follows from the numbers"):
+        st.write(plain(claim.rule))
+    rows = shipped_rows(claim.name)
+    st.caption(f"Shipped: {plain(made_with(rows))}." if rows else "No results of this claim come with this version.")
+
+
+def _evidence(claim: Claim, own: Own | None) -> None:
+    """The verdicts, the button that measures again, and the experiments' figures."""
+    rows, verdict = shipped_rows(claim.name), shipped_verdict(claim.name)
+    mine = own.rows if own is not None else []
+    again = claim.judge(mine) if own is not None and mine and not own.running else None
+    left, right = st.columns([3, 2], gap="medium")
+    with left, st.container(border=True):
+        _verdict("The verdict", verdict, rows)
+        if again is not None:
+            _verdict("Measured here", again, mine)
+            _compare(claim, mine, again)
+    with right, st.container(border=True):
+        st.markdown("**Measure again here**")
+        panel(claim, own, words="Measure again")
+    _experiments(claim, rows, verdict, mine, again)
+
+
+def _verdict(heading: str, verdict: Verdict, rows: Sequence[Result]) -> None:
+    st.html(f"<b>{heading}</b> &nbsp; {mark(verdict.kind, large=True)}")
+    if not rows:
+        st.markdown("No results of it come with this version: measure it yourself.")
+        return
+    outcomes = [finding.outcome for finding in verdict.findings if finding.outcome]
+    counted = [f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)]
+    st.markdown(plain(verdict.sentence))
+    st.caption(f"{said_seeds(rows)}; of {len(outcomes)} predictions {', '.join(counted)}.".replace("open", "left open"))
+
+
+def _compare(claim: Claim, mine: Sequence[Result], again: Verdict) -> None:
+    """Say whether the runs here bear the shipped verdict out."""
+    shipped = shipped_verdict(claim.name)
+    if again.kind == "open":
+        few = len({row["seed"] for row in mine}) < FEWEST
+        st.info(f"A verdict needs {FEWEST} seeds that ran to the end." if few else "Too few runs gave a number.")
+    elif (difference := disagreement(claim, mine)) is not None:
+        st.warning(f"**The runs here disagree.** {plain(difference)}")
+    elif shipped.kind != "open":
+        st.success("The runs here agree with the shipped verdict.")
+
+
+def _experiments(
+    claim: Claim, rows: Sequence[Result], verdict: Verdict, mine: Sequence[Result], again: Verdict | None
+) -> None:
+    alone = len(claim.experiments) == 1
+    for index, experiment in enumerate(claim.experiments):
+        if index % 2 == 0:
+            columns = [st.container()] if alone else st.columns(2, gap="medium")
+        here = again.findings[index] if again is not None else None
+        with columns[index % 2], st.container(border=True, key=f"experiment-{experiment.key}"):
+            _experiment(claim, experiment, verdict.findings[index], here, (rows, mine))
+
+
+def _experiment(
+    claim: Claim,
+    experiment: Experiment,
+    found: Finding,
+    here: Finding | None,
+    rows: tuple[Sequence[Result], Sequence[Result]],
+) -> None:
+    st.markdown(f"**{plain(experiment.title)}**")
+    role = ROLES[experiment.role]
+    before = "" if experiment.title.startswith(role) else f"{role} · "
+    st.caption(before + plain(experiment.words))
+    if experiment.predicts:
+        st.markdown(f"The claim predicts: {plain(experiment.predicts)}")
+    if rows[0] or rows[1]:
+        figure(
+            experiment_figure(experiment, *rows), key=f"figure-{claim.name}-{experiment.key}", revision=claim.name,
+            alt=f"{experiment.title}: {experiment.label}. {found.sentence if rows[0] else ''}",
+        )  # fmt: skip
+    if rows[0]:
+        _found("", found)
+    if here is not None:
+        _found("Here: ", here)
+    show_experiment_link(experiment, rows[0] or rows[1])
+
+
+def _found(prefix: str, finding: Finding) -> None:
+    said = html.escape(prefix + finding.sentence)
+    st.html(f'<p class="bnviz-found">{outcome_mark(finding)}{said}</p>')

@@ -1,0 +1,109 @@
+"""The claims and the maps as visitors use them: read, opened, measured again, cancelled, followed into the lab."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from bnviz.experiment.presets import PRESETS
+from bnviz.studies.catalogue import CLAIMS
+from bnviz.studies.default_maps import MAPS
+from tests.browser.driver import Visit
+
+pytestmark = pytest.mark.browser
+CHEAP = "divides-by-the-variance"
+LONG = "faster"
+
+
+@pytest.fixture
+def visit(desktop, app) -> Iterator[Visit]:
+    """A page, not opened yet; it may not complain in the console or ask another host for anything."""
+    one = Visit(desktop.new_page(), app.url)
+    yield one
+    one.page.close()
+    one.check_manners()
+
+
+def go(visit: Visit, address: str) -> None:
+    visit.page.goto(f"{visit.url}/{address}")
+
+
+def figures_drawn(visit: Visit, count: int) -> None:
+    visit.wait(f"document.querySelectorAll('.bnviz-figure[data-drawn] .main-svg .xaxislayer-above').length >= {count}")
+
+
+def test_every_claim_stands_on_the_first_page_with_its_verdict_in_word_and_shape(visit):
+    go(visit, "claims")
+    visit.wait(f"document.querySelectorAll('[class*=st-key-claim-row-] .bnviz-mark').length === {len(CLAIMS)}")
+    for claim in CLAIMS.values():
+        visit.page.locator(f".st-key-claim-row-{claim.name}").get_by_role("button", name=claim.title).wait_for()
+    masks = visit.js(
+        "[...document.querySelectorAll('.bnviz-mark')].map(m => getComputedStyle(m, '::before').maskImage.slice(0, 15))"
+    )
+    assert set(masks) == {'url("data:image/'}
+    visit.page.get_by_role("radio", name="refuted").click()
+    visit.wait_query("verdict", "refuted")
+    visit.wait(f"document.querySelectorAll('[class*=st-key-claim-row-]').length < {len(CLAIMS)}")
+
+
+def test_a_click_opens_a_claim_back_returns_and_its_networks_open_in_the_lab(visit):
+    go(visit, "claims")
+    visit.page.click(f".st-key-open-{LONG} button")
+    visit.wait_query("claim", LONG)
+    figures_drawn(visit, len(CLAIMS[LONG].experiments))
+    visit.page.go_back()
+    visit.page.wait_for_selector(f".st-key-open-{LONG}")
+    assert visit.query() == {}
+    visit.page.go_forward()
+    figures_drawn(visit, len(CLAIMS[LONG].experiments))
+    visit.page.locator(".st-key-experiment-sigmoid").get_by_role("link").click()
+    visit.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
+    assert visit.query()["preset"] == "headline"
+    assert PRESETS["headline"].arms[0] == CLAIMS[LONG].experiments[0].arms[0].trial.config
+
+
+def test_a_cheap_claim_is_measured_again_to_its_end_and_drawn_without_being_mounted_anew(visit):
+    go(visit, f"claims?claim={CHEAP}")
+    figures_drawn(visit, len(CLAIMS[CHEAP].experiments))
+    visit.js("document.querySelectorAll('.bnviz-figure').forEach((node) => (node.kept = true))")
+    visit.page.click(".st-key-measure button")
+    visit.wait("document.body.innerText.includes('Measured here')")
+    visit.wait("document.body.innerText.includes('The runs here agree with the shipped verdict')")
+    visit.wait("[...document.querySelectorAll('.bnviz-figure')].every((node) => node.kept)")
+    visit.wait("document.querySelector('.bnviz-figure').textContent.includes('measured here, 3 seeds')")
+
+
+def test_a_study_that_runs_is_cancelled_and_what_came_stays(visit):
+    go(visit, f"claims?claim={LONG}")
+    visit.page.click(".st-key-measure button")
+    visit.wait("/\\d+ of \\d+ trainings done|Place \\d+ in the queue/.test(document.body.innerText)")
+    visit.page.click(".st-key-cancel-measuring button")
+    visit.wait("/Cancelled after \\d+ of \\d+ trainings/.test(document.body.innerText)")
+    visit.page.wait_for_selector(".st-key-measure button:not([disabled])")
+
+
+def test_a_cell_of_a_map_opens_its_run_in_the_lab(visit):
+    study = MAPS["rate-and-depth"]
+    go(visit, f"maps?map={study.name}")
+    figures_drawn(visit, len(study.arms))
+    plot = visit.page.locator(".bnviz-figure .nsewdrag").nth(1)
+    box = plot.bounding_box()
+    assert box is not None
+    plot.click(position={"x": box["width"] - 8, "y": box["height"] - 8})
+    card = visit.page.locator(".st-key-chosen-cell")
+    card.wait_for()
+    assert "Learning rate 10, hidden layers 1" in card.inner_text()
+    card.get_by_role("link").click()
+    visit.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
+    query = visit.query()
+    assert (query["learning_rate"], query["hidden_layers"], query["until"]) == ("10.0", "1", str(study.steps))
+
+
+def test_a_link_with_a_map_of_ones_own_shows_it_and_measures_it(visit):
+    go(visit, "maps?x=learning_rate:0.01,0.1&y=hidden_layers:1,2&steps=2&width=8&normalization=none,batch")
+    figures_drawn(visit, 2)
+    visit.page.click(".st-key-measure button")
+    visit.wait("document.body.innerText.includes('Mean of 1 seed')")
+    visit.wait("!document.querySelector('.st-key-cancel-measuring')")
+    assert visit.query()["x"] == "learning_rate:0.01,0.1"

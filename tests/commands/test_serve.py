@@ -1,0 +1,118 @@
+"""`bnviz serve`, as a process manager and a browser see it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from websockets.sync.client import connect
+
+from bnviz.commands import serve as command
+from bnviz.live.server import listen
+from tests.commands.conftest import COMMAND, ROOT, bnviz
+
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("STREAMLIT_", "BNVIZ_"))}
+
+
+@contextmanager
+def served(*options: str, cwd: Path = ROOT, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server that has said it is up, and its address; PYTHONPATH lets it start from anywhere."""
+    process = subprocess.Popen(
+        [*COMMAND, "serve", "--port", "0", *options],
+        cwd=cwd, env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)} | variables, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    try:
+        line = process.stderr.readline()
+        found = re.search(r" at (http://\S+) ", line)
+        assert found, line + process.stderr.read()
+        process.start_line = line  # type: ignore[attr-defined]
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
+def test_it_serves_from_any_folder_says_one_line_and_ends_well_at_sigterm_while_pages_are_open(tmp_path: Path):
+    with served(cwd=tmp_path) as (process, url):
+        assert process.stderr is not None
+        line = process.start_line  # type: ignore[attr-defined]
+        for word in ("Python 3", "Streamlit 1", "torch 2", "cores", "live runs", "2000 connections"):
+            assert word in line
+        with urlopen(f"{url}/_stcore/health", timeout=30) as answer:
+            assert answer.read() == b"ok"
+        with urlopen(url, timeout=30) as answer:
+            assert "server" not in answer.headers
+        socket_url = url.replace("http", "ws")
+        with (
+            connect(f"{socket_url}/_stcore/stream", origin=url),
+            connect(f"{socket_url}/bnviz/live", origin=url) as live,
+        ):
+            assert "unknown_token" in live.recv(timeout=30)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0
+        assert process.stderr.read() == "", "one line at the start is all"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to send")
+def test_a_page_that_takes_nothing_any_more_does_not_hold_up_the_end():
+    with served() as (process, url):
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as deaf:
+            deaf.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")  # and never the ten bytes
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0
+
+
+def test_a_port_that_is_taken_is_named():
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        result = bnviz("serve", "--host", "127.0.0.1", "--port", str(port))
+    assert result.exit_code == 2
+    assert f"can't listen on 127.0.0.1, port {port}: Address already in use" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--port", "many"], "--port"),
+        (["--port", "70000"], "65535"),
+        (["--max-connections", "0"], "--max-connections"),
+        (["--host", "no such host"], "can't listen on no such host, port 8501"),
+    ],
+)
+def test_bad_options_are_named(options: list[str], said: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("STREAMLIT_SERVER_PORT", raising=False)
+    result = bnviz("serve", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_variable_stands_in_for_an_option_and_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BNVIZ_MAX_CONNECTIONS", "few")
+    result = bnviz("serve")
+    assert result.exit_code == 2
+    assert "BNVIZ_MAX_CONNECTIONS" in result.stderr
+
+
+def test_a_package_without_its_pages_says_so_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    result = bnviz("serve")
+    assert result.exit_code == 2
+    assert "app.py and pages/ are not beside the package" in result.stderr
+
+
+def test_asking_how_to_serve_loads_no_server():
+    script = "import sys; from bnviz.commands.app import app; print('uvicorn' in sys.modules, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]

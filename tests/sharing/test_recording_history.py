@@ -1,0 +1,291 @@
+"""Recordings become histories: on shared axes, by name, bounded, and as near to the recorded values as they can be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from scipy.stats import wasserstein_distance
+
+from bnviz.experiment.snapshot import BINS, CELLS
+from bnviz.sharing import recording_digest
+from bnviz.sharing.recording_bins import Distributions, rebin, shared_edges, wasserstein
+from bnviz.sharing.recording_history import histories
+from bnviz.sharing.recording_schema import RecordingError
+from tests.sharing.recorded import layer, made, record, summarised
+
+RANDOM = np.random.default_rng(0)
+LAYERS = [layer("conv", "conv"), layer("norm", "batch_norm", 40), layer("act", "activation"), layer("aux")]
+
+
+def normal(size: int = 2048, scale: float = 1.0) -> np.ndarray:
+    return RANDOM.normal(size=size).astype(np.float32) * np.float32(scale)
+
+
+def of(samples: list[np.ndarray]) -> Distributions:
+    found = summarised(samples)
+    return Distributions.of(found["histogram"], found["range"], found["percentiles"])
+
+
+@pytest.fixture
+def plain(tmp_path: Path):
+    def make(steps: int, layers=LAYERS, name: str = "run", **others):
+        def samples(step: int):
+            z = normal(scale=1 + step)
+            return {(0, 0): z, (0, 1): z + 1, (1, 0): normal(), (2, 0): np.maximum(z, 0)}
+
+        return made(tmp_path / f"{name}.bnviz", layers, [record(s, samples(s), layers, **others) for s in range(steps)])
+
+    return make
+
+
+def test_the_axis_runs_over_all_calls_that_fired_in_the_models_order(plain):
+    (history,) = histories([plain(3)])
+    layout = history.layout
+    assert layout.layers == layout.weights == ("conv", "conv (2)", "norm", "act")
+    assert (layout.points, layout.norms, layout.config, layout.units) == (("output",), (2,), None, ())
+    assert len(layout.channels[0]) == 16
+    assert layout.channels[0][-1] == 39
+    assert layout.called(1) == "conv (2)"
+    assert history.last.config is None
+
+
+def test_columns_are_the_files_numbers_and_those_of_a_layer_stand_at_its_first_call(plain):
+    file = plain(3)
+    (history,) = histories([file])
+    source = file.records[1].columns
+    np.testing.assert_array_equal(history["percentiles"][1, 0], source["percentiles"])
+    np.testing.assert_array_equal(history["mean"][1, 0], source["mean"])
+    np.testing.assert_array_equal(history["gradient_z"][1], source["gradient_output"])
+    np.testing.assert_array_equal(history["weight_norm"][1], [1, np.nan, 2, 3])
+    np.testing.assert_array_equal(history["gamma"][1], source["gamma"])
+    np.testing.assert_allclose(history["zeros"][1, 3], source["zeros"][3] / source["count"][3], rtol=1e-6)
+    np.testing.assert_allclose(history["loss"], [1, 1 / 2, 1 / 3])
+    assert "running_mean" not in history
+    assert "unit_percentiles" not in history
+
+
+def test_two_files_share_all_axes_and_what_one_lacks_is_nan(plain):
+    other_layers = [layer("stem"), *LAYERS[:2], layer("head")]
+    one, other = plain(4), plain(2, other_layers, "other")
+    shared = histories([one, other])
+    left, right = (history.layout for history in shared)
+    assert left.layers == right.layers == ("stem", "stem (2)", "conv", "conv (2)", "norm", "act")
+    assert left.norms == right.norms
+    assert left.edges is right.edges
+    act, stem = left.layers.index("act"), left.layers.index("stem")
+    assert np.isnan(shared[0]["mean"][:, 0, stem]).all()
+    assert np.isfinite(shared[1]["mean"][:, 0, stem]).all()
+    assert (shared[0]["histogram"][:, 0, stem] == 0).all()
+    assert np.isfinite(shared[0]["mean"][:, 0, act]).all()
+
+
+def test_files_with_no_layer_in_common_and_files_without_records_open_too(plain):
+    strange = [layer(name) for name in ("a", "b", "c", "d")]
+    shared = histories([plain(2), plain(2, strange, "strange")])
+    assert shared[0].layout.layers == ("conv", "conv (2)", "norm", "act", "a", "a (2)", "b", "c")
+    empty, full = histories([plain(0, name="empty"), plain(2)])
+    assert len(empty) == 0
+    assert empty.layout.layers == full.layout.layers
+    (alone,) = histories([plain(0, name="alone")])
+    assert (len(alone), alone.layout.layers, alone.layout.edges.shape) == (0, (), (1, 0, BINS + 1))
+    assert histories([]) == []
+
+
+def test_equal_names_are_told_apart(tmp_path: Path):
+    layers = [layer("x"), layer("x (2)"), layer("x")]
+    samples = {(0, 0): normal(), (0, 1): normal(), (1, 0): normal(), (2, 0): normal()}
+    (history,) = histories([made(tmp_path / "a.bnviz", layers, [record(0, samples, layers)])])
+    assert history.layout.layers == ("x", "x (2)", "x (2) #2", "x #2")
+
+
+def test_reported_numbers_have_their_names_and_the_loss_is_a_quantity_of_its_own(plain):
+    (history,) = histories([plain(2, scalars={"loss": 0.5, "accuracy": 0.25, "odd": None})])
+    assert history.layout.scalars == ("accuracy", "odd")
+    np.testing.assert_array_equal(history["scalar"], [[0.25, np.nan]] * 2)
+    np.testing.assert_array_equal(history["loss"], [0.5, 0.5])
+
+
+@pytest.mark.parametrize("limit", [16, 100])
+def test_of_many_records_as_many_stay_as_a_history_would_keep(plain, limit):
+    file = plain(300)
+    row = histories([file])[0]
+    size = sum(row[name].nbytes for name in row._columns) // len(row)
+    (history,) = histories([file], max_bytes=limit * size)
+    assert limit // 2 <= len(history) <= limit
+    assert sum(column.nbytes for column in history._columns.values()) <= limit * size
+    assert history["step"][0] == 0
+    assert history["step"][-1] == 299
+    assert (np.diff(history.ids) <= history.thinned).all()
+    np.testing.assert_array_equal(history["drift_last"][1:], row["drift_last"][history.ids][1:])
+
+
+def test_a_file_of_large_records_is_thinned_while_it_is_read(plain, monkeypatch):
+    monkeypatch.setattr(recording_digest, "MAX_KEPT_BYTES", 200_000)
+    (history,) = histories([plain(100)])
+    assert 8 <= len(history) < 50
+    assert history["step"][-1] == 99
+    assert history.layout.layers == ("conv", "conv (2)", "norm", "act")
+
+
+def test_more_series_than_can_be_shown_are_refused(plain, monkeypatch):
+    monkeypatch.setattr(recording_digest, "MAX_SERIES", 3)
+    with pytest.raises(RecordingError, match="at most 3 different series"):
+        histories([plain(1)])
+
+
+# --- where a training broke --------------------------------------------------------------------------------------
+
+
+def broken_at(tmp_path: Path, steps: int, broken: set[int], **others):
+    layers = LAYERS[:3]
+    records = []
+    for step in range(steps):
+        bad = normal()
+        bad[:3] = np.nan
+        samples = {(0, 0): normal(), (1, 0): bad if step in broken else normal(), (2, 0): normal()}
+        scalars = {"loss": None if step in broken else 1.0}
+        records.append(record(step, samples, layers, **({"scalars": scalars} | others)))
+    return histories([made(tmp_path / "run.bnviz", layers, records)])[0]
+
+
+def test_a_loss_that_stays_broken_is_a_divergence_with_its_layer(tmp_path: Path):
+    history = broken_at(tmp_path, 6, {3, 4, 5})
+    assert (history.diverged.step, history.diverged.layer, history.diverged.where) == (3, 1, "norm")
+
+
+def test_a_loss_that_comes_back_is_none(tmp_path: Path):
+    history = broken_at(tmp_path, 6, {3, 4})
+    assert history.diverged is None
+    assert history["nonfinite"][3, 1] > 0
+
+
+def test_without_a_loss_outputs_decide_and_a_mask_of_infinities_is_no_break(tmp_path: Path):
+    assert broken_at(tmp_path, 6, {4, 5}, scalars={}).diverged.step == 4
+    assert broken_at(tmp_path, 6, set(range(6)), scalars={}).diverged is None
+
+
+# --- distributions -----------------------------------------------------------------------------------------------
+
+SHAPES = {
+    "normal": lambda n: RANDOM.normal(size=n),
+    "shifted": lambda n: RANDOM.normal(3, 0.2, n),
+    "rectified": lambda n: np.maximum(RANDOM.normal(size=n), 0),
+    "wide": lambda n: RANDOM.normal(0, 30, n),
+    "sigmoid": lambda n: 1 / (1 + np.exp(-4 * RANDOM.normal(size=n))),
+    "heavy": lambda n: RANDOM.standard_t(3, n),
+    "constant": lambda n: np.full(n, 2.5),
+}
+
+
+@pytest.mark.parametrize("one", SHAPES)
+@pytest.mark.parametrize("other", SHAPES)
+def test_the_distance_of_two_histograms_is_near_that_of_their_samples(one, other):
+    """To 2 % of the distance and of the narrower deviation; heavy tails, known by their number only, to 10 %."""
+    first, second = (SHAPES[name](2048).astype(np.float32) for name in (one, other))
+    exact = wasserstein_distance(first, second)
+    tails = 0.1 if "heavy" in (one, other) else 0.02
+    slack = tails * exact + tails * max(min(first.std(), second.std()), 0.1)
+    assert wasserstein(of([first]), of([second]))[0] == pytest.approx(exact, abs=slack)
+
+
+def test_a_distribution_is_at_no_distance_from_itself_and_one_without_values_at_none():
+    samples = [SHAPES[name](500) for name in SHAPES]
+    np.testing.assert_allclose(wasserstein(of(samples), of(samples)), 0, atol=1e-12)
+    nothing = of([np.full(9, np.nan)] * len(samples))
+    assert np.isnan(wasserstein(of(samples), nothing)).all()
+
+
+def test_a_shift_is_its_own_distance():
+    sample = normal()
+    assert wasserstein(of([sample]), of([sample + 8]))[0] == pytest.approx(8, rel=1e-3)
+
+
+def test_drift_starts_at_the_first_record_in_which_a_layer_fired(tmp_path: Path):
+    layers = [layer("early"), layer("late")]
+    sample = normal()
+    records = [
+        record(step, {(0, 0): sample + step} | ({(1, 0): sample * 2 + step} if step >= 2 else {}), layers)
+        for step in range(5)
+    ]
+    (history,) = histories([made(tmp_path / "run.bnviz", layers, records)])
+    np.testing.assert_allclose(history["drift_start"][:, 0], range(5), atol=0.01)
+    np.testing.assert_allclose(history["drift_start"][2:, 1], range(3), atol=0.02)
+    np.testing.assert_allclose(history["drift_last"][1:, 0], 1, atol=0.01)
+    assert np.isnan(history["drift_start"][:2, 1]).all()
+    assert np.isnan(history["drift_last"][:3, 1]).all()
+
+
+@given(
+    arrays.arrays(np.uint32, (3, CELLS), elements=st.integers(0, 2**32 - 1) | st.integers(0, 2048)),
+    arrays.arrays(np.float32, (3, 2), elements=st.floats(width=32, allow_infinity=False)),
+    arrays.arrays(np.float32, (3, 7), elements=st.floats(width=32, allow_infinity=False)),
+    arrays.arrays(np.float32, (1, 3, 2), elements=st.floats(width=32, allow_infinity=False)),
+)
+@settings(max_examples=150)
+def test_whatever_a_stranger_writes_is_binned_with_its_sum_preserved(counts, ranges, percentiles, others):
+    found = Distributions.of(counts, ranges, percentiles)
+    edges = shared_edges([(others[..., 0], others[..., 1]), (ranges[None, :, 0], ranges[None, :, 1])])
+    assert (np.diff(edges.astype(float), axis=1) > 0).all()
+    binned = rebin(found, edges.astype(float))
+    np.testing.assert_array_equal(binned[:, :-1].sum(1, dtype=np.int64), found.totals.astype(np.int64))
+    np.testing.assert_array_equal(binned[:, -1], np.minimum(counts[:, -1], 2**25))
+    distance = wasserstein(found, found)
+    assert (np.nan_to_num(distance) == 0).all()
+
+
+def test_binning_anew_keeps_the_cumulative_counts():
+    samples = [SHAPES[name](2048).astype(np.float32) for name in ("normal", "sigmoid", "shifted")]
+    edges = np.tile(np.linspace(-4, 5, BINS + 1), (3, 1))
+    binned = rebin(of(samples), edges)
+    for row, sample in enumerate(samples):
+        exact = np.searchsorted(np.sort(sample), edges[row])
+        error = np.abs(np.cumsum(binned[row, :-2]) - exact)
+        assert error.max() <= 0.03 * len(sample), "a fraction of one recorded bin"
+
+
+def test_the_same_bins_give_the_same_counts():
+    found = summarised([normal()])
+    again = Distributions.of(found["histogram"], found["range"], found["percentiles"])
+    edges = np.linspace(*found["range"][0], BINS + 1)[None]
+    np.testing.assert_array_equal(rebin(again, edges)[0], found["histogram"][0])
+
+
+def test_a_few_wild_records_do_not_squeeze_all_others(tmp_path: Path):
+    layers = [layer("x")]
+    records = [record(s, {(0, 0): normal(scale=1e6 if s in (50, 51) else 1)}, layers) for s in range(100)]
+    (history,) = histories([made(tmp_path / "run.bnviz", layers, records)])
+    low, high = history.layout.edges[0, 0, [0, -1]]
+    assert -8 <= low < -2.5
+    assert 2.5 < high <= 8
+    inside = history["histogram"][:, 0, 0, 1:-2].sum(1) / 2048
+    assert (inside[[50, 51]] < 0.01).all()
+    assert (np.delete(inside, [50, 51]) > 0.97).all()
+
+
+def test_one_wild_file_does_not_squeeze_the_other(tmp_path: Path):
+    layers = [layer("x")]
+    calm = made(tmp_path / "calm.bnviz", layers, [record(s, {(0, 0): normal()}, layers) for s in range(5)])
+    wild = made(tmp_path / "wild.bnviz", layers, [record(s, {(0, 0): normal(scale=1e4)}, layers) for s in range(5)])
+    edges = histories([calm, wild])[0].layout.edges[0, 0]
+    assert edges[-1] - edges[0] < 10 * 8
+
+
+def test_values_of_a_layer_that_gave_nothing_finite_are_no_data(tmp_path: Path):
+    layers = [layer("x")]
+    records = [record(s, {(0, 0): np.full(64, np.nan)}, layers) for s in range(3)]
+    (history,) = histories([made(tmp_path / "run.bnviz", layers, records)])
+    np.testing.assert_array_equal(history.layout.edges[0, 0, [0, -1]], [0, 1])
+    np.testing.assert_array_equal(history["histogram"][:, 0, 0, -1], 64)
+    np.testing.assert_array_equal(history["nonfinite"][:, 0], np.float32(0.01))
+
+
+def test_a_run_of_the_lab_has_no_place_beside_a_model(plain):
+    file = plain(1)
+    with pytest.raises(RecordingError, match="open a run of the lab alone"):
+        histories([file, replace(file, header=replace(file.header, kind="lab"))])

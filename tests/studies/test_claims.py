@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from bnviz.studies.catalogue import CLAIMS, STUDIES
+from bnviz.studies.claim import GROUPS, Claim
+from bnviz.studies.measures import MEASURES
+from tests.studies.made_up import rows
+
+ALL = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+
+
+def keys(claim: Claim, *roles: str) -> list[str]:
+    return [experiment.key for experiment in claim.experiments if experiment.role in roles and experiment.prediction]
+
+
+def fates(claim: Claim, decisive: dict[str, bool]) -> dict[str, bool]:
+    """Premises and corrections come true; the rest as is said."""
+    return {**dict.fromkeys(keys(claim, "premise", "correction"), True), **decisive}
+
+
+@ALL
+def test_a_claim_whose_predictions_all_come_true_is_supported(claim):
+    decisive = keys(claim, "test", "counter")
+
+    verdict = claim.judge(rows(claim, fates(claim, dict.fromkeys(decisive, True))))
+
+    assert verdict.kind == "supported", verdict.findings
+
+
+@ALL
+def test_a_claim_whose_predictions_are_all_contradicted_is_refuted_or_a_slip_of_the_pen(claim):
+    decisive = dict.fromkeys(keys(claim, "test", "counter"), False)
+
+    verdict = claim.judge(rows(claim, fates(claim, decisive)))
+
+    assert verdict.kind == ("slip" if claim.slip else "refuted"), verdict.findings
+
+
+@pytest.mark.parametrize("claim", [claim for claim in CLAIMS.values() if claim.slip], ids=lambda claim: claim.name)
+def test_a_slip_of_the_pen_is_none_where_the_corrected_sentence_is_wrong_too(claim):
+    wrong = dict.fromkeys(keys(claim, "test", "counter", "correction"), False)
+
+    assert claim.judge(rows(claim, wrong)).kind == "refuted"
+
+
+several = [claim for claim in CLAIMS.values() if len(keys(claim, "test", "counter")) > 1]
+
+
+@pytest.mark.parametrize("claim", several, ids=lambda claim: claim.name)
+def test_a_claim_that_comes_true_in_one_experiment_alone_is_supported_under_conditions(claim):
+    first, *others = keys(claim, "test", "counter")
+
+    verdict = claim.judge(rows(claim, fates(claim, {first: True, **dict.fromkeys(others, False)})))
+
+    assert verdict.kind == "conditional", verdict.findings
+
+
+@pytest.mark.parametrize("claim", [c for c in CLAIMS.values() if keys(c, "premise")], ids=lambda claim: claim.name)
+def test_experiments_whose_premise_does_not_hold_decide_nothing(claim):
+    decided = fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True))
+    decided |= dict.fromkeys(keys(claim, "premise"), False)
+
+    assert claim.judge(rows(claim, decided)).kind == "open"
+
+
+@ALL
+@pytest.mark.parametrize("seeds", [range(0), range(2)], ids=["none", "two"])
+def test_too_few_runs_leave_a_claim_open(claim, seeds):
+    verdict = claim.judge(rows(claim, fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True)), seeds))
+
+    assert verdict.kind == "open"
+    assert verdict.seeds == len(seeds)
+
+
+@ALL
+def test_the_verdict_does_not_depend_on_the_order_of_the_rows_nor_on_other_studies_rows(claim):
+    mine = rows(claim, fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True)))
+    other = next(one for one in CLAIMS.values() if one.name != claim.name and not set(one.arms) & set(claim.arms))
+    mixed = [*mine, *(row for row in rows(other, {}) if row["key"] not in {m["key"] for m in mine})]
+    random.Random(0).shuffle(mixed)
+
+    assert claim.judge(mixed).findings == claim.judge(mine).findings
+
+
+def test_a_study_that_is_measured_again_says_which_verdict_has_changed():
+    claim = CLAIMS["faster"]
+    true, false = (rows(claim, dict.fromkeys(keys(claim, "test", "counter"), fate)) for fate in (True, False))
+
+    assert claim.differs(true, true) is None
+    said = claim.differs(true, false)
+    assert said is not None
+    assert "was supported" in said
+    assert "is refuted" in said
+
+
+@ALL
+def test_every_claim_says_what_it_is_how_it_is_decided_and_where_it_comes_from(claim):
+    assert claim.group in GROUPS
+    assert claim.said.endswith(".")
+    assert claim.needs.endswith(".")
+    assert claim.sources
+    assert ("slip of the pen" in claim.rule) == claim.slip
+    assert ("premise" in claim.rule) == bool(keys(claim, "premise"))
+    assert all(source.url.startswith("https://") for source in claim.sources)
+    names = [experiment.key for experiment in claim.experiments]
+    assert len(set(names)) == len(names)
+    for experiment in claim.experiments:
+        assert "{effect}" in experiment.says
+        assert experiment.shows in MEASURES
+        assert (experiment.prediction is None) == (experiment.role == "context") == (not experiment.predicts)
+        for arm in experiment.arms:
+            assert experiment.shows in arm.trial.measures
+        assert len({arm.name for arm in experiment.arms}) == len(experiment.arms)
+
+
+@ALL
+def test_a_sentence_holds_the_effect_and_its_interval(claim):
+    verdict = claim.judge(rows(claim, fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True))))
+
+    for finding in verdict.findings:
+        assert "{" not in finding.sentence
+        if not math.isnan(finding.effect):
+            assert finding.low <= finding.effect <= finding.high
+
+
+def test_equal_trials_of_several_claims_are_one():
+    trials = [trial.key for claim in CLAIMS.values() for trial in claim.default_trials()]
+
+    assert len(set(trials)) < len(trials)
+
+
+def test_studies_are_named_by_what_a_command_line_takes():
+    for name, study in STUDIES.items():
+        assert study.name == name
+        assert name.replace("-", "").isalnum()
+        assert name == name.lower()
+        assert 0 < study.check_seeds <= study.seeds
+        assert {t.key for t in study.check_trials()} <= {t.key for t in study.default_trials()}
+
+
+@ALL
+def test_an_experiments_points_are_its_arms_values_by_seed(claim):
+    made = rows(claim, fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True)))
+    values = {row["key"]: row["measures"] for row in made}
+
+    for experiment in claim.experiments:
+        points = experiment.points(made)
+        assert set(points) == {arm.name for arm in experiment.arms}
+        for arm in experiment.arms:
+            assert points[arm.name] == {
+                seed: values[arm.seeded(seed).key][experiment.shows] for seed in range(len(points[arm.name]))
+            }
+        assert experiment.points([]) == {arm.name: {} for arm in experiment.arms}

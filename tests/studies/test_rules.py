@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnviz.studies import rules
+from bnviz.studies.rules import Estimate, Prediction, about, above, below, times, weigh, weigh_slip
+
+sizes = st.integers(3, 10)
+numbers = st.floats(0.01, 100)
+pairs = sizes.flatmap(
+    lambda n: st.tuples(st.lists(numbers, min_size=n, max_size=n), st.lists(numbers, min_size=n, max_size=n))
+)
+few = settings(max_examples=15, deadline=None)
+
+
+def arrays(pair):
+    return np.array(pair[0]), np.array(pair[1])
+
+
+@few
+@given(pairs)
+def test_an_interval_holds_its_effect(pair):
+    for estimate in (rules.difference(*arrays(pair)), rules.ratio(*arrays(pair)), rules.mean(arrays(pair)[0])):
+        assert estimate.low <= estimate.value <= estimate.high
+        assert estimate.pairs == len(pair[0])
+
+
+@few
+@given(pairs)
+def test_swapping_the_arms_turns_the_effect_around(pair):
+    first, second = arrays(pair)
+
+    assert rules.difference(second, first).value == pytest.approx(-rules.difference(first, second).value, abs=1e-9)
+    assert rules.ratio(second, first).value == pytest.approx(1 / rules.ratio(first, second).value)
+    one, other = rules.ratio(second, first), rules.ratio(first, second)
+    assert (one.low, one.high) == pytest.approx((1 / other.high, 1 / other.low), rel=1e-6)
+
+
+@few
+@given(pairs, st.floats(0.1, 10))
+def test_a_ratio_knows_no_unit_and_a_difference_no_origin(pair, factor):
+    first, second = arrays(pair)
+
+    assert rules.ratio(first * factor, second * factor).low == pytest.approx(rules.ratio(first, second).low)
+    moved = rules.difference(first + factor, second + factor)
+    assert moved.low == pytest.approx(rules.difference(first, second).low, abs=1e-6)
+
+
+@few
+@given(pairs)
+def test_pairs_matter_and_the_order_of_seeds_does_not_to_the_effect(pair):
+    first, second = arrays(pair)
+
+    assert rules.ratio(first[::-1], second[::-1]).value == pytest.approx(rules.ratio(first, second).value)
+
+
+def test_an_interval_is_about_what_the_normal_approximation_gives_for_many_pairs():
+    random = np.random.default_rng(1)
+    first, second = random.normal(3, 1, 400), random.normal(1, 1, 400)
+    half = 1.96 * np.std(first - second) / math.sqrt(400)
+
+    estimate = rules.difference(first, second)
+
+    assert estimate.low == pytest.approx(estimate.value - half, abs=0.03)
+    assert estimate.high == pytest.approx(estimate.value + half, abs=0.03)
+
+
+def test_pairing_narrows_the_interval_of_arms_that_go_up_and_down_together():
+    together = np.array([1.0, 5, 9, 13, 17])
+
+    assert rules.difference(together + 1, together) == Estimate(1, 1, 1, 5)
+
+
+@pytest.mark.parametrize("values", [[2.0] * 6, [2.0, 2, 2, 2, 2, 3], [0.0] * 5])
+def test_ties_and_equal_values_have_an_interval_too(values):
+    found = rules.mean(np.array(values))
+
+    assert min(values) <= found.low <= found.value <= found.high <= max(values)
+
+
+def test_pairs_with_a_missing_value_are_left_out():
+    found = rules.difference(np.array([1.0, np.nan, 3, 4, 5]), np.array([0.0, 1, np.inf, 3, 4]))
+
+    assert found == Estimate(1, 1, 1, 3)
+
+
+def test_runs_that_never_got_there_make_the_first_arm_at_least_so_slow():
+    found = rules.duration_ratio(np.array([np.nan, 400, 500.0]), np.array([10.0, 10, 10]), 1000, 1000)
+
+    assert found.bound == "at least"
+    assert found.value == pytest.approx((100 * 40 * 50) ** (1 / 3))
+    assert math.isinf(found.high)
+    assert times(20).outcome(found) == "borne out"
+    assert about(50, 40).outcome(found) == "undecided"
+
+
+def test_runs_that_never_got_there_make_the_second_arm_at_most_so_fast():
+    found = rules.duration_ratio(np.array([10.0, 10, 10]), np.array([np.nan, 400, 500.0]), 1000, 1000)
+
+    assert found.bound == "at most"
+    assert found.low == 0
+    assert times(1.25).outcome(found) == "contradicted"
+
+
+def test_where_both_arms_were_cut_off_nothing_is_known():
+    nan = np.nan
+    mixed = rules.duration_ratio(np.array([nan, 10, 10, 10]), np.array([10, nan, 10, 10]), 100, 100)
+    never = rules.duration_ratio(np.array([nan] * 4), np.array([nan] * 4), 100, 100)
+
+    assert not mixed.known
+    assert not never.known
+    assert times(2).outcome(mixed) == "open"
+
+
+def test_a_pair_in_which_nobody_arrived_says_nothing():
+    nan = np.nan
+    found = rules.duration_ratio(np.array([20, nan, 20, 20]), np.array([10, nan, 10, 10]), 100, 100)
+
+    assert (found.value, found.low, found.high) == pytest.approx((2, 2, 2))
+    assert found.pairs == 3
+
+
+def test_a_network_trains_above_halfway_from_chance_to_the_best():
+    found = rules.trained(np.array([0.1, 0.54, 0.56, np.nan]), 0.1, 1.0)
+
+    assert found.tolist() == [False, False, True, False]
+
+
+def test_the_largest_value_and_the_span_are_of_what_is_good_a_seed():
+    good = np.array([[0, 1, 0], [1, 1, 0], [1, 0, 0]], bool)
+
+    np.testing.assert_equal(rules.largest([0.1, 1, 10], good), [10, 1, np.nan])
+    np.testing.assert_equal(rules.span([0.1, 1, 10], good), [10, 10, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("prediction", "low", "high", "outcome"),
+    [
+        (times(2), 2.1, 3, "borne out"),
+        (times(2), 1.9, 3, "undecided"),
+        (times(2), 0.2, 0.4, "contradicted"),
+        (times(2), 0.2, 0.6, "undecided"),
+        (above(0.1, -0.1), 0.11, 0.2, "borne out"),
+        (above(0.1, -0.1), -0.3, -0.2, "contradicted"),
+        (above(0.1, -0.1), -0.05, 0.05, "undecided"),
+        (below(1, 2), 0.1, 0.9, "borne out"),
+        (below(1, 2), 2.1, 5, "contradicted"),
+        (about(1, 0.1), 0.95, 1.05, "borne out"),
+        (about(1, 0.1), 0.5, 0.6, "contradicted"),
+        (about(1, 0.1), 1.5, 1.6, "contradicted"),
+        (about(1, 0.1), 0.8, 1.2, "undecided"),
+    ],
+)
+def test_a_prediction_needs_the_whole_interval(prediction, low, high, outcome):
+    assert prediction.outcome(Estimate((low + high) / 2, low, high, 5)) == outcome
+
+
+@given(st.floats(-10, 10), st.floats(0, 5), st.floats(-10, 10), st.floats(-10, 10))
+def test_more_certainty_never_turns_an_outcome_around(middle, width, limit, contrary):
+    if contrary > limit:
+        limit, contrary = contrary, limit
+    prediction = above(limit, contrary)
+    wide = prediction.outcome(Estimate(middle, middle - width, middle + width, 5))
+    narrow = prediction.outcome(Estimate(middle, middle - width / 2, middle + width / 2, 5))
+
+    assert wide in ("undecided", narrow)
+
+
+def test_two_runs_are_too_few_for_an_outcome():
+    assert times(2).outcome(Estimate(10, 9, 11, 2)) == "open"
+
+
+def test_what_bears_out_and_what_contradicts_must_not_overlap():
+    with pytest.raises(ValueError, match="overlap"):
+        Prediction((0, 2), ((1, 3),))
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "kind"),
+    [
+        (["borne out"] * 3, "supported"),
+        (["borne out", "undecided"], "conditional"),
+        (["contradicted", "borne out"], "conditional"),
+        (["contradicted"] * 2, "refuted"),
+        (["contradicted", "undecided"], "unsupported"),
+        (["undecided"], "unsupported"),
+        (["borne out", "open"], "open"),
+        ([], "open"),
+    ],
+)
+def test_outcomes_are_weighed_by_the_stated_rule(outcomes, kind):
+    assert weigh(outcomes) == kind
+
+
+@pytest.mark.parametrize(
+    ("statement", "corrected", "kind"),
+    [
+        (["contradicted"], ["borne out"], "slip"),
+        (["borne out"], ["borne out"], "supported"),
+        (["contradicted"], ["contradicted"], "refuted"),
+        (["undecided"], ["borne out"], "unsupported"),
+        (["contradicted"], ["open"], "open"),
+    ],
+)
+def test_a_slip_is_wrong_as_it_stands_and_right_once_it_is_corrected(statement, corrected, kind):
+    assert weigh_slip(statement, corrected) == kind

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from bnviz.studies.catalogue import CLAIMS, STUDIES
+from bnviz.studies.default_maps import MAPS
+from bnviz.studies.results import shipped
+
+VERDICTS = {
+    "faster": "conditional",
+    "higher-learning-rates": "supported",
+    "initialisation": "supported",
+    "any-batch-size": "refuted",
+    "vanishing-gradients": "supported",
+    "exploding-gradients": "refuted",
+    "because-of-shift": "unsupported",
+    "reduces-drift": "supported",
+    "reduces-gradient-shift": "conditional",
+    "smooths-the-loss": "conditional",
+    "replaces-dropout": "conditional",
+    "generalises-better": "unsupported",
+    "cannot-overfit": "refuted",
+    "divides-by-the-variance": "slip",
+    "gamma-becomes-the-variance": "slip",
+    "deviation-exactly-one": "slip",
+    "supervised": "slip",
+    "dropout-loses-data": "slip",
+    "population-statistics": "supported",
+    "before-the-activation": "unsupported",
+    "images": "supported",
+    "sequences": "refuted",
+}
+
+
+@pytest.fixture(scope="module", params=STUDIES)
+def study(request):
+    return STUDIES[request.param]
+
+
+@pytest.fixture(scope="module")
+def rows(study):
+    return shipped(study.name)
+
+
+def test_every_study_is_shipped_whole_with_the_versions_it_was_made_with(study, rows):
+    assert {row["key"] for row in rows} == {trial.key for trial in study.default_trials()}
+    assert all(row["trial"].key == row["key"] for row in rows)
+    assert all(row["versions"]["torch"] and row["versions"]["numpy"] for row in rows)
+
+
+def test_the_part_that_is_measured_again_gives_the_verdict_of_the_whole(study, rows):
+    again = {trial.key for trial in study.check_trials()}
+
+    assert study.differs(rows, [row for row in rows if row["key"] in again]) is None
+
+
+def test_what_was_measured_says_what_is_known_of_batch_normalization():
+    assert {name: claim.judge(shipped(name)).kind for name, claim in CLAIMS.items()} == VERDICTS
+
+
+@pytest.mark.parametrize("left_out", range(3))
+def test_no_verdict_hangs_on_one_seed(left_out):
+    for name, claim in CLAIMS.items():
+        rows = [row for row in shipped(name) if row["seed"] != left_out]
+
+        assert claim.judge(rows).kind == VERDICTS[name], name
+
+
+def test_on_the_shipped_maps_more_networks_train_with_batch_normalization():
+    for study in MAPS.values():
+        verdict = study.judge(shipped(study.name))
+
+        assert verdict.kind == "measured"
+        if study.arms[-1][0] == "with BN":
+            assert verdict.effect > 0.05, study.name
