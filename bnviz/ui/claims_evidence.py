@@ -78,7 +78,7 @@ def experiment_figure(experiment: Experiment, rows: Sequence[Row], own: Sequence
     """Return the figure of an experiment: the shipped rows, and those that were measured here."""
     up = Scale(
         label=experiment.label,
-        share=MEASURES[experiment.shows].unit == "share",
+        share=MEASURES[experiment.shows].unit == "share" or experiment.shows.endswith("accuracy"),
         log=experiment.log and not experiment.sweep,
     )
     if experiment.sweep:
