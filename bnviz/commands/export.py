@@ -15,6 +15,7 @@ from bnviz.experiment.history import History
 from bnviz.experiment.verdicts import Chance, Verdict, verdicts
 from bnviz.sharing.link import parse
 from bnviz.sharing.opened import Opened, open_recordings
+from bnviz.sharing.recording_digest import WHOLE
 from bnviz.sharing.recording_schema import RecordingError
 
 
@@ -66,7 +67,8 @@ def export(
 
 def _opened(files: Sequence[Path]) -> Opened:
     with ExitStack() as stack:
-        return open_recordings([(str(file), stack.enter_context(file.open("rb"))) for file in files])
+        named = [(str(file), stack.enter_context(file.open("rb"))) for file in files]
+        return open_recordings(named, room=WHOLE)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -110,8 +112,14 @@ def _began(opened: Opened) -> float | None:
 
 
 def _csv(opened: Opened) -> bytes:
-    from bnviz.sharing.numbers import to_csv
+    from bnviz.sharing.numbers import MAX_CSV_ROWS, count_rows, to_csv
 
+    if (rows := count_rows(opened.histories)) > MAX_CSV_ROWS:
+        typer.echo(
+            f"the CSV has {MAX_CSV_ROWS:,} of {rows:,} rows, as many as a spreadsheet opens: the largest quantities "
+            "are given at fewer steps; --parquet writes all",
+            err=True,
+        )
     return to_csv(opened.histories, opened.names)
 
 

@@ -33,42 +33,48 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, answered as Ctrl-C is."""
 
 
+Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A study of --list, or `all`.", show_default=False)]
+Listed = Annotated[bool, typer.Option("--list", help="Print the studies and exit.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(min=1, max=MAX_SEEDS, metavar="N", help="Seeds 0 to N - 1. Without it as many as were shipped."),
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Processes on this machine. Without it, one a core.")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://10.0.0.1:8786. Else BNVIZ_CLUSTER, if set."
+    ),
+]
+Out = Annotated[
+    Path, typer.Option(metavar="DIR", help="Keep results here and go on from those that are there.", file_okay=False)
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Measure a part of the shipped results again; 1 where a verdict changes.")
+]
+
+
 def study(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A study of --list, or `all`.", show_default=False)
-    ] = None,
+    name: Name = None,
     *,
-    list_studies: Annotated[bool, typer.Option("--list", help="Print the studies and exit.")] = False,
-    seeds: Annotated[
-        int | None,
-        typer.Option(min=1, max=MAX_SEEDS, metavar="N", help="Seeds 0 to N - 1. Without it as many as were shipped."),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Processes on this machine. Without it, one a core.")
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS", help="Run on a Dask cluster, such as tcp://10.0.0.1:8786. Else BNVIZ_CLUSTER, if set."
-        ),
-    ] = None,
-    out: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="Keep results here and go on from those that are there.", file_okay=False),
-    ] = FOLDER,
-    check: Annotated[
-        bool, typer.Option("--check", help="Measure a part of the shipped results again; 1 where a verdict changes.")
-    ] = False,
+    list_studies: Listed = False,
+    seeds: Seeds = None,
+    workers: Workers = None,
+    cluster: Cluster = None,
+    out: Out = FOLDER,
+    check: Check = False,
 ) -> None:
     """Measure a claim or a map anew: many trainings, then the verdict that follows from them.
 
     Every training is one row of a Parquet file in DIR. A study that was interrupted goes on where it stopped, and
-    equal trainings are not run twice; those that failed are tried again.
+    equal trainings are not run twice; those that failed, or were made with another torch or numpy, are run again.
 
     \b
     Examples:
       bnviz study --list
-      bnviz study headline --seeds 5
+      bnviz study faster --seeds 5
       bnviz study all --workers 4 --out results
       bnviz study all --check
 
@@ -161,12 +167,8 @@ def _equal(ours: dict[str, float], theirs: dict[str, float]) -> bool:
 
 
 def _print_verdict(one: Study, verdict: Verdict) -> None:
-    typer.echo(f"{one.name}: {verdict.title}")
+    typer.echo(f"{one.name}: {verdict.title}, {verdict.seeds} seed{'s' * (verdict.seeds != 1)}")
     typer.echo(f"  {one.title}")
-    if math.isfinite(verdict.effect):
-        effect = " ".join(part for part in (verdict.bound, f"{verdict.effect:.4g}", verdict.unit) if part)
-        interval = f"95 % interval {verdict.low:.4g} to {verdict.high:.4g}, {verdict.seeds} seeds"
-        typer.echo(f"  {effect} ({interval})")
     typer.echo(f"  {verdict.sentence}")
 
 

@@ -24,7 +24,7 @@ VALUES = {
     "batch": "BatchNorm", "layer": "LayerNorm", "group": "GroupNorm", "noisy_batch": "noisy BatchNorm",
     "before": "before the activation", "after": "after the activation",
 }  # fmt: skip
-NAME_LENGTH = 40
+GIVEN_NAME_LENGTH = 40  # of a name made of the fields in which arms differ
 SHORT = {
     "none": "without BN",
     "batch": "with BN",
@@ -51,10 +51,10 @@ def name_arms(arms: Sequence[ExperimentConfig]) -> tuple[str, ...]:
     names = [_cut("; ".join(_said(arm, name) for name in varied)) or "network" for arm in arms]
     if len(set(names)) == len(names):
         return tuple(names)
-    return tuple(f"{_cut(name, NAME_LENGTH - 2)} {number}" for number, name in enumerate(names, 1))
+    return tuple(f"{_cut(name, GIVEN_NAME_LENGTH - 2)} {number}" for number, name in enumerate(names, 1))
 
 
-def _cut(name: str, length: int = NAME_LENGTH) -> str:
+def _cut(name: str, length: int = GIVEN_NAME_LENGTH) -> str:
     """A name of at most so many characters, cut between words where it is longer."""
     if len(name) <= length:
         return name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,12 @@ class Side:
     texts: Sequence[str]
     places: Sequence[float] = ()
 
-    @property
+    @cached_property
     def centres(self) -> list[float]:
         """Where the cells' middles are."""
         return list(map(float, self.places)) if self.places else list(map(float, range(len(self.texts))))
 
-    @property
+    @cached_property
     def edges(self) -> list[float]:
         """Where the cells begin and end: halfway between two values, on a log axis halfway between their logarithms."""
         middles = np.log(self.centres) if self.places else np.asarray(self.centres)
@@ -76,14 +77,14 @@ def accuracy_map(field: Field, x: Side, y: Side, label: str) -> go.Figure:
         x=x.edges, y=y.edges, z=[[None if math.isnan(v) else v for v in row] for row in field.accuracy.tolist()],
         coloraxis="coloraxis", xgap=1, ygap=1, hoverinfo="skip",
     )  # fmt: skip
-    figure.update_layout(coloraxis={
+    colours = {
         "cmin": 0, "cmax": 1, "colorscale": COLOURS, "colorbar": {
             "title": {"text": label, "side": "bottom", "font": {"size": 11, "color": MUTED}}, "orientation": "h",
             "thickness": 10, "x": 0.5, "yref": "container", "y": 1, "yanchor": "top", "ypad": 0,
             "tickformat": ".0%", "outlinewidth": 0, "tickfont": {"size": 10, "color": MUTED},
             "tickvals": [0, 0.25, 0.5, 0.75, 1],
         },
-    })  # fmt: skip
+    }  # fmt: skip
     # The colour bar stays where nothing is measured yet: it is drawn for this mark, which is nowhere.
     nowhere = {"color": [0.0], "coloraxis": "coloraxis"}
     figure.add_scatter(x=[None], y=[None], mode="markers", marker=nowhere, showlegend=False, name="scale")
@@ -97,9 +98,8 @@ def accuracy_map(field: Field, x: Side, y: Side, label: str) -> go.Figure:
     )  # fmt: skip
     if field.chosen is not None:
         _ring(figure, field.chosen, x, y)
-    figure.update_xaxes(x.axis())
-    figure.update_yaxes(y.axis())
-    figure.update_layout(
+    figure.update_layout(  # once: each update costs milliseconds, and a map that is watched is drawn often
+        xaxis=x.axis(), yaxis=y.axis(), coloraxis=colours,
         title=None, height=HEIGHT, margin={"l": 8, "r": 10, "t": 56, "b": 44}, showlegend=False, dragmode=False,
         plot_bgcolor=rgba(TEXT, 0.06),
     )  # fmt: skip

@@ -56,7 +56,8 @@ function figureOf(chart, isDark) {
   return JSON.parse(chart.text, paint);
 }
 
-/** About how many rows the legend takes: its columns are as wide as its longest name. */
+/** About how many rows the legend takes: its columns are as wide as its longest name. One rule with _legend_rows in
+ *  figures/saved.py, which lays a saved chart out: change both. */
 function legendRows(data, width) {
   const lengths = data.filter(({ showlegend }) => showlegend !== false).map(({ name }) => name.length);
   const columns = Math.floor((width - 66) / (50 + 6.3 * Math.max(...lengths, 1)));

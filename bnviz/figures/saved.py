@@ -86,7 +86,10 @@ def _chosen(traces: Sequence[Any], options: Options) -> Sequence[Any]:
 
 
 def _legend_rows(figure: go.Figure, width: int) -> int:
-    """About how many rows the legend takes: its columns are as wide as its longest name."""
+    """About how many rows the legend takes: its columns are as wide as its longest name.
+
+    One rule with `legendRows` in `figures.page`, which lays a report's charts out: change both.
+    """
     if figure.layout.showlegend is False:
         return 0
     lengths = [len(trace.name or "") for trace in figure.data if trace.showlegend is not False]

@@ -58,12 +58,17 @@ def step_axis(histories: Sequence[History]) -> dict[str, Any]:
 
 
 def log_axis(values: Array, decades: float) -> dict[str, Any]:
-    """Return a log axis over all positive values, so many decades high at least, with at most some seven ticks."""
+    """Return a log axis over all positive values, so many decades high at least, with at most some seven ticks.
+
+    Where fewer than three whole powers are in sight there are ticks at 2 and 5 too: one label alone tells no scale.
+    """
     known = np.log10(values[np.isfinite(values) & (values > 0)].astype(float))
     low, high = (float(known.min()), float(known.max())) if known.size else (-3.0, 0.0)
     pad = 0.1 + max(0.0, decades - (high - low)) / 2
-    every = max(1, math.ceil((high - low + 2 * pad) / 7))
-    return {"type": "log", "exponentformat": "power", "dtick": every, "range": [low - pad, high + pad]}
+    low, high = low - pad, high + pad
+    powers = math.floor(high) - math.ceil(low) + 1
+    every = "D2" if powers < 3 else max(1, math.ceil((high - low) / 7))
+    return {"type": "log", "exponentformat": "power", "dtick": every, "range": [low, high]}
 
 
 def arm_panels(title: str, caption: str, histories: Sequence[History], names: Sequence[str]) -> go.Figure:

@@ -157,7 +157,10 @@ class Playback:
         config = layouts[0].config
         measured = [n for n in FIELDS if any(n in h and _any_number(h, n) for h in self.histories)]
         about = describe.scene(config) if config else {"classes": [], "points": None, "images": None, "chance": None}
-        arms = [describe.arm(name, layout) for name, layout in zip(self.recorded.names, layouts, strict=True)]
+        arms = [
+            describe.arm(name, layout) | {"channel_count": _channels(history)}
+            for name, layout, history in zip(self.recorded.names, layouts, self.histories, strict=True)
+        ]
         meta = {
             "type": "meta", "generation": self.generation, "kind": "lab" if config else "model", "recorded": True,
             **about, "bins": BINS, "quantiles": list(QUANTILES), "measured": measured,
@@ -193,6 +196,12 @@ def _any_number(history: History, name: str) -> bool:
         return bool(history.sparse(name))
     column = history[name]
     return bool(column.size) and (column.dtype.kind != "f" or not np.isnan(column).all())
+
+
+def _channels(history: History) -> int:
+    """How many channels a row on the wire has: a recorded model's narrow layers leave the last ones empty."""
+    widths = [history[name].shape[-1] for name, field in FIELDS.items() if field.detail and name in history]
+    return max(widths, default=0)
 
 
 def _layout(history: History) -> Layout:

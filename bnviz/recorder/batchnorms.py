@@ -67,7 +67,7 @@ class BatchNorms:
     def columns(self) -> dict[str, Array]:
         """Return gamma, beta, running and batch statistics, each [layers, MAX_CHANNELS]; forgets the batches.
 
-        All of them come from their device in one copy.
+        All of them come from their device in one copy; where they are on several, each by itself.
         """
         if not self._modules:
             return {}
@@ -121,8 +121,14 @@ def _table(columns: list[list[Tensor | None]]) -> Table:
     table = np.full((len(columns), len(columns[0]), MAX_CHANNELS), np.nan, np.float32)
     if tensors:
         source, target = _kept(sizes)
-        table.reshape(-1)[target] = torch.cat(tensors).float().cpu().numpy()[source]
+        table.reshape(-1)[target] = _joined(tensors).float().cpu().numpy()[source]
     return table
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    if len({tensor.device for tensor in tensors}) > 1:  # a model in parts, each on a device of its own
+        tensors = [tensor.cpu() for tensor in tensors]
+    return torch.cat(tensors)
 
 
 @lru_cache(maxsize=16)

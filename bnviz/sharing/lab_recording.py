@@ -38,7 +38,7 @@ from bnviz.sharing import link
 from bnviz.sharing.link import Link
 from bnviz.sharing.recording import RecordingReader
 from bnviz.sharing.recording_lines import decoded, refuse, whole
-from bnviz.sharing.recording_schema import FORMAT, MAX_TEXT, VERSION
+from bnviz.sharing.recording_schema import FORMAT, MAX_STEP, MAX_TEXT, VERSION
 from bnviz.sharing.recording_writer import FLUSH_BYTES, gzip_member
 
 MEASURED: Mapping[str, Field] = {name: field for name, field in FIELDS.items() if not field.recorded}
@@ -47,7 +47,7 @@ REQUIRED = frozenset({
     "normalization", "percentiles", "mean", "deviation", "histogram", "saturated", "dead", "gradient_z",
     "gradient_weight", "update_ratio", "drift_last", "drift_start", "unit_percentiles", "batch_mean", "batch_variance",
 })  # fmt: skip
-NAME_LENGTH = 80
+FILED_NAME_LENGTH = 80  # of a network's name in a file; a link takes shorter ones
 MAX_CLASSES = 10
 
 
@@ -79,7 +79,7 @@ def lab_recording(
         "type": "header", "format": FORMAT, "version": VERSION, "kind": "lab", "every": 1,
         "started": started[:MAX_TEXT], "versions": {"bnviz": version[:MAX_TEXT]} if version else {}, "layers": [],
         "config": {
-            "link": link_query, "names": [name[:NAME_LENGTH] for name in names],
+            "link": link_query, "names": [name[:FILED_NAME_LENGTH] for name in names],
             "thinned": [history.thinned for history in histories],
         },
     }  # fmt: skip
@@ -159,8 +159,8 @@ def _names(config: Mapping[str, Any], asked: Link) -> tuple[str, ...]:
     if not isinstance(names, list) or len(names) != len(asked.arms):
         refuse(f"config.names must be a list of {len(asked.arms)} names")
     for name in names:
-        if not isinstance(name, str) or len(name) > NAME_LENGTH:
-            refuse(f"a network's name must be a text of at most {NAME_LENGTH} characters")
+        if not isinstance(name, str) or len(name) > FILED_NAME_LENGTH:
+            refuse(f"a network's name must be a text of at most {FILED_NAME_LENGTH} characters")
     return tuple(names)
 
 
@@ -184,7 +184,7 @@ class _Arm:
 
     def take(self, values: Mapping[str, Any]) -> None:
         """Append a record; raises `RecordingError`, and changes nothing, where it can't follow the ones before."""
-        step, number = whole(values, "step", 0), whole(values, "id", 0)
+        step, number = whole(values, "step", 0, MAX_STEP), whole(values, "id", 0)
         if self.history.diverged is not None:
             refuse(f"something follows the step at which network {self.number} broke")
         if len(self.history) and (step <= self.history["step"][-1] or number <= self.history.ids[-1]):

@@ -6,6 +6,7 @@ then of the quantity's own axes.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,7 @@ MAX_CSV_ROWS = 2**20 - 1  # what a spreadsheet opens, less the line of names
 EDGE = "histogram_edge"
 QUANTITIES = (*FIELDS, EDGE)
 PLACES = (*POINTS, *RECORDED_POINTS)
+MAX_WORD = 80  # bytes of a name in a line of CSV: a name from a stranger may stand in each of a million lines
 NOWHERE = -1  # in a column of whole numbers: nothing stands there
 COLUMNS: Mapping[str, str] = MappingProxyType(
     {
@@ -47,8 +49,8 @@ COLUMNS: Mapping[str, str] = MappingProxyType(
 _TYPES = {
     "arm": pa.int8(), "name": pa.dictionary(pa.int8(), pa.string()), "step": pa.int64(),
     "quantity": pa.dictionary(pa.int8(), pa.string()), "point": pa.dictionary(pa.int8(), pa.string()),
-    "layer": pa.int16(), "label": pa.dictionary(pa.int16(), pa.string()), "unit": pa.int16(),
-    "percentile": pa.int8(), "cell": pa.int16(), "value": pa.float64(),
+    "layer": pa.int32(), "label": pa.dictionary(pa.int16(), pa.string()), "unit": pa.int64(),
+    "percentile": pa.int8(), "cell": pa.int32(), "value": pa.float64(),
 }  # fmt: skip
 
 
@@ -76,20 +78,26 @@ class _Part:
         return replace(self, steps=self.steps[picked], values=self.values[picked])
 
 
+def count_rows(histories: Sequence[History]) -> int:
+    """Return how many rows the whole table has."""
+    return sum(part.values.size for arm, history in enumerate(histories) for part in _parts(arm, history))
+
+
 def to_csv(histories: Sequence[History], names: Sequence[str], *, max_rows: int = MAX_CSV_ROWS) -> bytes:
     """Return the table as CSV in UTF-8, numbers in the fewest digits that read back exactly.
 
     Where there would be more than `max_rows` rows, the largest quantities (histograms, channels) are given at fewer
-    snapshots, evenly spread over the run but at least one; the others stay whole.
+    snapshots, evenly spread over the run but at least one; the others stay whole. Names beyond `MAX_WORD` bytes are
+    cut, and end in their number.
     """
     parts = [part for arm, history in enumerate(histories) for part in _parts(arm, history)]
     most = _cap([part.values.size for part in parts], max_rows)
-    sink, bare = pa.BufferOutputStream(), pa_csv.WriteOptions(include_header=False)
+    sink, bare, called = io.BytesIO(), pa_csv.WriteOptions(include_header=False), _harmless(names)
     sink.write((",".join(COLUMNS) + "\n").encode())
     for part in parts:
-        harmless = replace(part.thinned(most), words=tuple(_harmless(word) for word in part.words))
-        pa_csv.write_csv(_table(harmless, [_harmless(name) for name in names], exact=True), sink, bare)
-    return bytes(sink.getvalue())
+        harmless = replace(part.thinned(most), words=_harmless(part.words))
+        pa_csv.write_csv(_table(harmless, called, exact=True), sink, bare)
+    return sink.getvalue()
 
 
 def to_parquet(histories: Sequence[History], names: Sequence[str], *, version: str = "") -> bytes:
@@ -102,13 +110,13 @@ def to_parquet(histories: Sequence[History], names: Sequence[str], *, version: s
         "version": version,
         "networks": [_described(history, name) for history, name in zip(histories, names, strict=True)],
     }
-    sink = pa.BufferOutputStream()
+    sink = io.BytesIO()
     schema = schema.with_metadata({"bnviz": json.dumps(about)})
     with pa_parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
         for arm, history in enumerate(histories):
             for part in _parts(arm, history):
                 writer.write_table(_table(part, [_utf8(name) for name in names]).cast(schema))
-    return bytes(sink.getvalue())
+    return sink.getvalue()
 
 
 def _described(history: History, name: str) -> dict[str, Any]:
@@ -202,7 +210,7 @@ def _table(part: _Part, names: Sequence[str], *, exact: bool = False) -> pa.Tabl
         elif name == "label":
             columns[name] = _words(tiled, part.words, np.int16)
         else:
-            columns[name] = pa.array(tiled.astype(np.int16), _TYPES[name], mask=tiled == NOWHERE)
+            columns[name] = pa.array(tiled, _TYPES[name], mask=tiled == NOWHERE)
     return pa.table(columns)
 
 
@@ -225,7 +233,21 @@ def _utf8(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _harmless(name: str) -> str:
-    """A name that a spreadsheet does not take for a formula: names come from strangers."""
-    name = _utf8(name)
+def _harmless(names: Sequence[str]) -> tuple[str, ...]:
+    """Names that a spreadsheet does not take for formulas, and of bounded length: they come from strangers."""
+    return tuple(_short(_no_formula(_utf8(name)), number) for number, name in enumerate(names, 1))
+
+
+def _no_formula(name: str) -> str:
     return f"'{name}" if name.lstrip()[:1] in ("=", "+", "-", "@") else name
+
+
+def _short(name: str, number: int) -> str:
+    """A name that takes at most `MAX_WORD` bytes where it is written, each of its quotes twice."""
+    written = name.replace('"', '""').encode()
+    if len(written) <= MAX_WORD:
+        return name
+    end = f"… {number}"
+    cut = written[: MAX_WORD - len(end.encode())]
+    cut = cut[: len(cut) - cut.count(b'"') % 2]  # never between a quote and its second
+    return cut.decode(errors="ignore").replace('""', '"') + end

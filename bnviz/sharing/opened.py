@@ -10,12 +10,13 @@ from typing import Any, BinaryIO, Literal
 from bnviz.experiment.history import History
 from bnviz.sharing.lab_recording import read_lab
 from bnviz.sharing.recording import RecordingReader
-from bnviz.sharing.recording_digest import Digest
+from bnviz.sharing.recording_digest import ON_SCREEN, Digest, Room
 from bnviz.sharing.recording_history import from_digests
 from bnviz.sharing.recording_schema import RecordingError
 
-NAME_LENGTH = 40
-MOST_SILENT = 20  # are named in a table; a file may have thousands
+TOO_MANY = "two recordings can be drawn side by side; got {}: open two of them"
+SHOWN_NAME_LENGTH = 40  # of what a legend and a card call a network
+SILENT_IN_TABLE = 20  # layers are named there; a file may have thousands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +48,9 @@ class Facts:
         steps = f"{self.first_step:,} to {self.last_step:,}" if self.last_step is not None else "none"
         if self.steps is not None:
             steps += f", of {self.steps:,} made"
-        silent = ", ".join(self.silent[:MOST_SILENT])
-        if len(self.silent) > MOST_SILENT:
-            silent += f" and {len(self.silent) - MOST_SILENT} more"
+        silent = ", ".join(self.silent[:SILENT_IN_TABLE])
+        if len(self.silent) > SILENT_IN_TABLE:
+            silent += f" and {len(self.silent) - SILENT_IN_TABLE} more"
         found = {
             "File": self.file,
             "Model": self.model,
@@ -81,12 +82,15 @@ class Opened:
     link_query: str = ""
 
 
-def open_recordings(files: Sequence[tuple[str, BinaryIO]]) -> Opened:
-    """Open one recording of any kind, or two of models, given as names and streams; raises `RecordingError`."""
+def open_recordings(files: Sequence[tuple[str, BinaryIO]], *, room: Room = ON_SCREEN) -> Opened:
+    """Open one recording of any kind, or two of models, given as names and streams; raises `RecordingError`.
+
+    Of each model as many records are kept as have `room`; `WHOLE` is for one's own files.
+    """
     if not files:
         raise RecordingError("choose a recording to open: a file that bnviz.record or the lab has written")
     if len(files) > 2:
-        raise RecordingError(f"two recordings can be drawn side by side; got {len(files)}: open two of them")
+        raise RecordingError(TOO_MANY.format(len(files)))
     readers = [_reader(name, stream, alone=len(files) == 1) for name, stream in files]
     if any(reader.header.kind == "lab" for reader in readers):
         if len(readers) > 1:
@@ -95,7 +99,7 @@ def open_recordings(files: Sequence[tuple[str, BinaryIO]]) -> Opened:
                 "of models"
             )
         return _lab(files[0][0], readers[0])
-    digests = [Digest.of(reader.header, reader) for reader in readers]
+    digests = [Digest.of(reader.header, reader, room) for reader in readers]
     facts = [
         _model_facts(name, reader, digest) for (name, _), reader, digest in zip(files, readers, digests, strict=True)
     ]
@@ -111,7 +115,7 @@ def _reader(name: str, stream: BinaryIO, *, alone: bool) -> RecordingReader:
     try:
         return RecordingReader(stream)
     except RecordingError as error:
-        raise RecordingError(str(error) if alone else f"{shown(name, NAME_LENGTH)}: {error}") from None
+        raise RecordingError(str(error) if alone else f"{shown(name, SHOWN_NAME_LENGTH)}: {error}") from None
 
 
 def _lab(name: str, reader: RecordingReader) -> Opened:
@@ -123,8 +127,8 @@ def _lab(name: str, reader: RecordingReader) -> Opened:
         **(_of_reader(reader, run.records) | {"steps": None}),
     )  # fmt: skip
     return Opened(
-        kind="lab", histories=run.histories, names=_unique([shown(one, NAME_LENGTH) or "network" for one in run.names]),
-        facts=(facts,), link_query=run.query,
+        kind="lab", histories=run.histories, facts=(facts,), link_query=run.query,
+        names=_unique([shown(one, SHOWN_NAME_LENGTH) or "network" for one in run.names]),
     )  # fmt: skip
 
 
@@ -167,7 +171,7 @@ def _file(name: str) -> str:
 def _stem(name: str) -> str:
     """A file's name without folders and ending."""
     bare = _file(name)
-    return shown(bare.removesuffix(".bnviz") or bare, NAME_LENGTH) or "recording"
+    return shown(bare.removesuffix(".bnviz") or bare, SHOWN_NAME_LENGTH) or "recording"
 
 
 def _unique(names: Sequence[str]) -> tuple[str, ...]:
@@ -176,6 +180,6 @@ def _unique(names: Sequence[str]) -> tuple[str, ...]:
     for name in names:
         wanted, number = name, 2
         while name in found:
-            name, number = f"{shown(wanted, NAME_LENGTH - 4)} {number}", number + 1  # noqa: PLW2901
+            name, number = f"{shown(wanted, SHOWN_NAME_LENGTH - 4)} {number}", number + 1  # noqa: PLW2901
         found.append(name)
     return tuple(found)

@@ -6,6 +6,7 @@ checked against the header (`docs/recording-format.md`).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import numpy as np
 from bnviz.sharing import recording_lines
 from bnviz.sharing.gzip_members import members
 from bnviz.sharing.recording_lines import End, Header, Record, parse
-from bnviz.sharing.recording_schema import MAX_RECORDS, RecordingError
+from bnviz.sharing.recording_schema import MAX_LINES, MAX_RECORDS, RecordingError
 
 _T = TypeVar("_T")
 
@@ -46,6 +47,7 @@ class RecordingReader:
     def __init__(self, stream: BinaryIO) -> None:
         self.end: End | None = None
         self.problem = ""
+        self._count = 0
         self._lines = self._read(stream)
         first = next(self._lines, None)
         if first is None:
@@ -97,12 +99,20 @@ class RecordingReader:
 
     def _read(self, stream: BinaryIO) -> Iterator[bytes]:
         for member in members(stream):
-            *whole, rest = member.data.split(b"\n")
             self.problem = member.problem
-            yield from whole
-            if rest and not member.problem:
-                self.problem = "a part of the file ends in the middle of a line"
-                return
+            self._note_lines(0 if member.data else 1)  # an empty member takes its time too
+            for line in io.BytesIO(member.data):  # millions of short lines never stand beside each other
+                self._note_lines(1)
+                if line.endswith(b"\n"):
+                    yield line[:-1]
+                elif not member.problem:
+                    self.problem = "a part of the file ends in the middle of a line"
+                    return
+
+    def _note_lines(self, more: int) -> None:
+        self._count += more
+        if self._count > MAX_LINES:
+            raise RecordingError(f"a recording has at most {MAX_LINES} lines; this file has more")
 
 
 def read_recording(source: str | Path | BinaryIO) -> RecordingFile:
@@ -131,7 +141,9 @@ def description(reader: RecordingReader) -> str:
         fired |= dict.fromkeys(last.columns.get("layer", np.empty(0)).tolist(), last)
     head = reader.header
     state = reader.problem or (reader.end.reason if reader.end else "the recorder had no chance to end it")
-    lines = [f"{head.model or head.kind}: {records} records, every {head.every} steps ({state})"]
+    count = "1 record" if records == 1 else f"{records} records"
+    every = "every step" if head.every == 1 else f"every {head.every} steps"
+    lines = [f"{head.model or head.kind}: {count}, {every} ({state})"]
     if first is not None and last is not None:
         lines.append(f"steps {first.step} to {last.step}; loss {_loss(first)} to {_loss(last)}")
     width = max((len(layer.name) for layer in head.layers), default=0)
@@ -147,7 +159,9 @@ def printable(lines: Iterable[str]) -> str:
 
 def _loss(record: Record) -> str:
     loss = record.scalars.get("loss")
-    return "not given" if loss is None else f"{loss:.4g}"
+    if loss is None:
+        return "not finite" if "loss" in record.scalars else "not given"
+    return f"{loss:.4g}"
 
 
 def _now(record: Record | None, layer: int) -> str:

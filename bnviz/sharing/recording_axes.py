@@ -83,12 +83,13 @@ def _merged(first: list[Key], second: list[Key]) -> list[Key]:
 def _names(keys: Sequence[Key]) -> tuple[str, ...]:
     """The layer's own name, "name (2)" for its second call; a number more where that would not be unique."""
     found: dict[str, None] = {}
+    free: dict[str, int] = {}  # of each wanted label the number to try next: a file may have thousands of one name
     for name, _, call in keys:
         wanted = label = name if call == 0 else f"{name} ({call + 1})"
-        number = 2
+        number = free.get(wanted, 2)
         while label in found:
             label, number = f"{wanted} #{number}", number + 1
-        found[label] = None
+        found[label], free[wanted] = None, number
     return tuple(found)
 
 

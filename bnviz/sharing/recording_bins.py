@@ -98,13 +98,15 @@ def shared_edges(files: list[tuple[Array, Array]]) -> npt.NDArray[np.float32]:
     """Return fixed edges [layers, BINS + 1] for all records of all files, each given as (lows, highs) [n, layers].
 
     A file's twentieth of records that reach farthest widens its bins at most by half; what lies beyond is counted as
-    overflow. Where one file needs bins `APART` times as wide as another, it overflows too. Without any range: 0 to 1.
+    overflow. Where one file needs bins `APART` times as wide as another, it overflows too, but for what lies next to
+    the other's. Without any range: 0 to 1.
     """
     ends = [_usual(lows, highs) for lows, highs in files]
     least = np.fmin.reduce([high - low for low, high in ends])
     with np.errstate(invalid="ignore"):
-        centre = [(low + high) / 2 for low, high in ends]
+        narrowest = np.fmax.reduce([np.where(high - low == least, (low + high) / 2, np.nan) for low, high in ends])
         half = [np.minimum(high - low, APART * least) / 2 for low, high in ends]
+        centre = [np.clip(narrowest, low + h, high - h) for (low, high), h in zip(ends, half, strict=True)]
         low = np.fmin.reduce([np.maximum(one[0], c - h) for one, c, h in zip(ends, centre, half, strict=True)])
         high = np.fmax.reduce([np.minimum(one[1], c + h) for one, c, h in zip(ends, centre, half, strict=True)])
     none = ~(np.isfinite(low) & np.isfinite(high))

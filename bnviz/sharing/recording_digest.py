@@ -10,9 +10,8 @@ import numpy as np
 from bnviz.experiment.history import MAX_SNAPSHOTS, History
 from bnviz.experiment.snapshot import Divergence, Snapshot
 from bnviz.sharing.recording_lines import Header, Record
-from bnviz.sharing.recording_schema import MAX_SERIES, RecordingError
+from bnviz.sharing.recording_schema import MAX_RECORDS, MAX_SERIES, RecordingError
 
-MAX_KEPT_BYTES = 80 * 2**20  # of arrays that wait to be converted
 MAX_NAMES = 256  # of numbers that the loop gave; the first ones
 Series = tuple[int, int]  # layer, call
 
@@ -26,16 +25,29 @@ class Kept:
     before: Record | None
 
 
+@dataclass(frozen=True)
+class Room:
+    """How much of a recording is kept: so many records, bytes of them while it is read, bytes of its history."""
+
+    records: int = MAX_SNAPSHOTS
+    waiting: int = 80 * 2**20
+    history: int = 24 * 2**20
+
+
+ON_SCREEN = Room()
+WHOLE = Room(MAX_RECORDS, 2**32, 2**32)  # a file's own limits come first
+
+
 class Digest:
-    """Takes a model's records one by one and keeps as many as `limit`, thinned as a history thins its snapshots.
+    """Takes a model's records one by one and keeps as many as have room, thinned as a history thins its snapshots.
 
     `series` are the (layer, call) that ever fired, `scalars` the names that the loop gave, in the order in which they
     came first; `count` is how many records there were. `broken` is the first record from which on the loss was not
     finite to the end (where the loop gave none: an output that was finite before), and the layer that showed it first.
     """
 
-    def __init__(self, header: Header, limit: int = MAX_SNAPSHOTS) -> None:
-        self.header = header
+    def __init__(self, header: Header, room: Room = ON_SCREEN) -> None:
+        self.header, self.room = header, room
         self.series: dict[Series, None] = {}
         self.scalars: dict[str, None] = {}
         self.count = 0
@@ -43,14 +55,15 @@ class Digest:
         self.last: Record | None = None
         self.broken: tuple[int, int | None] | None = None
         self._kept = dict[int, Kept]()
-        self._thinning = History(limit)
+        self._thinning = History(room.records)
         self._seen: set[bytes] = set()
-        self._never_finite: set[int] | None = None
+        self._fired: set[int] = set()
+        self._never_finite: set[int] = set()
 
     @classmethod
-    def of(cls, header: Header, records: Iterable[Record], limit: int = MAX_SNAPSHOTS) -> Digest:
+    def of(cls, header: Header, records: Iterable[Record], room: Room = ON_SCREEN) -> Digest:
         """Take all records of a file."""
-        digest = cls(header, limit)
+        digest = cls(header, room)
         for record in records:
             digest.add(record)
         return digest
@@ -77,9 +90,9 @@ class Digest:
         self.first = self.first or record
         self.last, self.count = record, self.count + 1
 
-    def limit(self, room: int) -> None:
+    def limit(self, most: int) -> None:
         """Keep at most so many records from now on, and of those that are kept."""
-        self._thinning.shrink(max(8, room))
+        self._thinning.shrink(max(8, most))
         if len(self._kept) > len(self._thinning):
             kept = self._thinning.ids.tolist()
             self._kept = {number: self._kept[number] for number in kept}
@@ -99,11 +112,11 @@ class Digest:
             raise RecordingError(f"a recording has at most {MAX_SERIES} different series; this file has more")
 
     def _note_break(self, record: Record) -> None:
-        layers = _broken_layers(record)
-        if self._never_finite is None:
-            self._never_finite = set(layers)  # as where a mask of minus infinity is a layer's output
-        fresh = [layer for layer in layers if layer not in self._never_finite]
-        self._never_finite &= set(layers)
+        fired, layers = _judged_layers(record)
+        self._never_finite |= layers - self._fired  # as where a mask of minus infinity is a layer's output
+        fresh = layers - self._never_finite
+        self._never_finite -= fired - layers
+        self._fired |= fired
         loss = record.scalars.get("loss", 0.0)
         if loss is None or ("loss" not in record.scalars and fresh):
             self.broken = self.broken or (record.step, min(fresh, default=None))
@@ -111,15 +124,21 @@ class Digest:
             self.broken = None
 
     def _make_room(self, record: Record) -> None:
-        size = sum(values.nbytes + 200 for values in record.columns.values())
-        if size:
-            self.limit(MAX_KEPT_BYTES // size)
+        self.limit(self.room.waiting // (_size(record) + (_size(self.last) if self.last else 0)))
 
 
-def _broken_layers(record: Record) -> list[int]:
-    """The header's layers that gave something that is not finite."""
+def _size(record: Record) -> int:
+    """About how many bytes a record takes, with the names of its numbers: no two records share them."""
+    columns = sum(values.nbytes + 200 for values in record.columns.values())
+    return 500 + columns + sum(len(name) + 100 for name in record.scalars)
+
+
+def _judged_layers(record: Record) -> tuple[set[int], set[int]]:
+    """The header's layers whose values were counted, and of these the ones that gave something not finite."""
     layers, nonfinite = record.columns.get("layer"), record.columns.get("nonfinite")
-    return [] if layers is None or nonfinite is None else np.unique(layers[nonfinite > 0]).tolist()
+    if layers is None or nonfinite is None:
+        return set(), set()
+    return set(layers.tolist()), set(layers[nonfinite > 0].tolist())
 
 
 def divergence(digest: Digest, axis: dict[Series, int], names: tuple[str, ...]) -> Divergence | None:

@@ -20,11 +20,10 @@ from bnviz.experiment.snapshot import CELLS, FIELDS, QUANTILES, Array, Snapshot
 from bnviz.sharing.recording import RecordingFile
 from bnviz.sharing.recording_axes import Axes, shared_axes, with_channels
 from bnviz.sharing.recording_bins import Distributions, rebin, shared_edges, wasserstein
-from bnviz.sharing.recording_digest import Digest, divergence
+from bnviz.sharing.recording_digest import ON_SCREEN, Digest, Room, divergence
 from bnviz.sharing.recording_lines import Record
 from bnviz.sharing.recording_schema import CHANNELS, COLUMNS, RecordingError
 
-MAX_BYTES = 24 * 2**20
 CHUNK = 2**12  # histograms that are worked on at once: some 30 MB
 PER_SERIES = {"mean": "mean", "deviation": "deviation", "percentiles": "percentiles", "saturated": "saturated",
               "dead": "dead", "gradient_z": "gradient_output"}  # fmt: skip
@@ -34,15 +33,15 @@ AT_POINT = ("percentiles", "mean", "deviation", "histogram")
 Columns = dict[str, Array]
 
 
-def histories(files: Sequence[RecordingFile], *, max_bytes: int = MAX_BYTES) -> list[History]:
+def histories(files: Sequence[RecordingFile], *, room: Room = ON_SCREEN) -> list[History]:
     """Return a history of each of one or two recorded models, all on the axes of both; raises `RecordingError`.
 
-    Each takes at most `max_bytes`; of more records the newest quarter stays and the older ones are thinned evenly.
+    Where there are more records than have room, the newest quarter stays and the older ones are thinned evenly.
     """
-    return from_digests([Digest.of(file.header, file.records) for file in files], max_bytes=max_bytes)
+    return from_digests([Digest.of(file.header, file.records, room) for file in files])
 
 
-def from_digests(digests: Sequence[Digest], *, max_bytes: int = MAX_BYTES) -> list[History]:
+def from_digests(digests: Sequence[Digest]) -> list[History]:
     """Return the histories of recordings that were digested while they were read."""
     if any(digest.header.kind != "model" for digest in digests):
         raise RecordingError("only recordings of models share axes: open a run of the lab alone")
@@ -50,11 +49,11 @@ def from_digests(digests: Sequence[Digest], *, max_bytes: int = MAX_BYTES) -> li
         return []
     layout, axes = shared_axes(digests)
     for digest in digests:
-        digest.limit(max_bytes // (_row_bytes(layout) + 1))
+        digest.limit(digest.room.history // (_row_bytes(layout) + 1))
     ranges = [_series(digest, one, len(layout.layers), "range") for digest, one in zip(digests, axes, strict=True)]
     edges = shared_edges([(found[..., 0], found[..., 1]) for found in ranges])
     layout = replace(layout, edges=edges[None])
-    return [_history(digest, one, layout, max_bytes) for digest, one in zip(digests, axes, strict=True)]
+    return [_history(digest, one, layout) for digest, one in zip(digests, axes, strict=True)]
 
 
 def _row_bytes(layout: Layout) -> int:
@@ -71,13 +70,13 @@ def _row_bytes(layout: Layout) -> int:
     return total
 
 
-def _history(digest: Digest, axes: Axes, layout: Layout, max_bytes: int) -> History:
+def _history(digest: Digest, axes: Axes, layout: Layout) -> History:
     columns = _singles(digest, layout) | _distributions(digest, axes, layout) | _of_weights(digest, axes, layout)
     norms = {name: _of_norms(digest, axes, layout, name) for name in PER_NORM}
     columns |= norms
     layout = with_channels(layout, digest.header, axes, list(norms.values()))
     columns = {name: values for name, values in columns.items() if name == "skipped" or _has_data(values)}
-    history = History(max_bytes=max_bytes, layout=layout)
+    history = History(max(8, len(digest.kept)), max_bytes=digest.room.history, layout=layout)
     broken = divergence(digest, dict(axes.series), layout.layers)
     for row, kept in enumerate(digest.kept):
         values = {name: _row(name, column[row]) for name, column in columns.items()}

@@ -8,6 +8,7 @@ import re
 from binascii import a2b_base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -24,6 +25,7 @@ from bnviz.sharing.recording_schema import (
     MAX_NUMBER,
     MAX_SCALARS,
     MAX_SERIES,
+    MAX_STEP,
     MAX_TEXT,
     SIZES,
     VERSION,
@@ -64,7 +66,7 @@ class Header:
     config: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
 
-    @property
+    @cached_property
     def norms(self) -> tuple[int, ...]:
         """Indices of the batch-norm layers: the rows of gamma, beta and the batch and running statistics."""
         return tuple(index for index, layer in enumerate(self.layers) if layer.kind == "batch_norm")
@@ -174,7 +176,7 @@ def record(values: dict[str, Any], about: Header) -> Record:
         refuse("a series belongs to a layer that the header doesn't have")
     scalars = mapping(values, "scalars")
     return Record(
-        step=whole(values, "step", 0),
+        step=whole(values, "step", 0, MAX_STEP),
         time=number(values, "time") or 0.0,
         forwards=whole(values, "forwards", 0),
         skipped=values.get("skipped") is True,
@@ -219,11 +221,11 @@ def mapping(values: Mapping[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
-def whole(values: Mapping[str, Any], name: str, low: int) -> int:
-    """Return a whole number from `low` to 2^53."""
+def whole(values: Mapping[str, Any], name: str, low: int, high: int = MAX_COUNT) -> int:
+    """Return a whole number from `low` to `high`."""
     value = values.get(name)
-    if type(value) is not int or not low <= value <= MAX_COUNT:
-        refuse(f"{name} must be a whole number from {low} to {MAX_COUNT}; got {value!r:.40}")
+    if type(value) is not int or not low <= value <= high:
+        refuse(f"{name} must be a whole number from {low} to {high}; got {value!r:.40}")
     return value
 
 

@@ -34,23 +34,37 @@ def write_events(folder: Path, history: History, *, wall_time: float | None = No
     Raises `RecordingError` where the folder holds event files already, as TensorBoard would mix two runs in one line,
     or where TensorBoard is not installed.
     """
+    refuse_taken(folder)
+    event, summary, histogram, writer_to, events = *_classes(), 0
+    with closing(writer_to(str(folder))) as writer:
+        for step, scalars, histograms in summaries(history):
+            values = [summary.Value(tag=tag, simple_value=value) for tag, value in scalars]
+            values += [summary.Value(tag=tag, histo=histogram(**buckets)) for tag, buckets in histograms]
+            began = time.time() if wall_time is None else wall_time
+            writer.add_event(event(wall_time=began, step=step, summary=summary(value=values)))
+            events += 1
+    return events
+
+
+def _classes() -> tuple[Any, Any, Any, Any]:
+    """TensorBoard's Event, Summary, HistogramProto and EventFileWriter."""
     try:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
         from tensorboard.summary.writer.event_file_writer import EventFileWriter
     except ImportError:
         raise RecordingError(MISSING) from None
+    return Event, Summary, HistogramProto, EventFileWriter
+
+
+def refuse_taken(folder: Path) -> None:
+    """Raise `RecordingError` where events can't be written into this folder, which need not be there yet."""
+    _classes()
+    for part in (folder, *folder.parents):
+        if part.exists() and not part.is_dir():
+            raise RecordingError(f"{str(part)!r} is a file: choose another folder")
     if any(folder.glob("*tfevents*")):
         raise RecordingError(f"{str(folder)!r} holds the event files of another run already: choose another folder")
-    events = 0
-    with closing(EventFileWriter(str(folder))) as writer:
-        for step, scalars, histograms in summaries(history):
-            values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars]
-            values += [Summary.Value(tag=tag, histo=HistogramProto(**buckets)) for tag, buckets in histograms]
-            began = time.time() if wall_time is None else wall_time
-            writer.add_event(Event(wall_time=began, step=step, summary=Summary(value=values)))
-            events += 1
-    return events
 
 
 Scalars = list[tuple[str, float]]

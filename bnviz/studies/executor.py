@@ -7,20 +7,17 @@ ones do (a page of the app would be run once more in each), and they can be kill
 from __future__ import annotations
 
 import os
-import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, wait
-from contextlib import contextmanager, suppress
-from functools import cache
-from multiprocessing import resource_tracker
 from typing import Any, Self
 from weakref import WeakSet
 
 from bnviz.studies.errors import StudyError
-from bnviz.studies.worker import ONE_THREAD, WARM, Hello, hello, prepare, versions
+from bnviz.studies.processes import at_exit, cores, deaf_children
+from bnviz.studies.worker import DECIDING, ONE_THREAD, WARM, Hello, hello, prepare, released, versions
 
 CLUSTER_VARIABLE = "BNVIZ_CLUSTER"
 MAX_WORKERS = 256
@@ -97,17 +94,21 @@ class Pool(ABC):
             self.ready = False
             self._opened = time.perf_counter()
             self._executor = self._open()
-            with _deaf_children():
+            with deaf_children():
                 self._greeting = self._executor.submit(hello, self.warm)
         return self._executor
 
     def _welcome(self, found: Hello) -> None:
+        here = versions()
+        for name in DECIDING:
+            if released(here[name]) != released(found.versions[name]):
+                raise StudyError(
+                    f"the workers have {name} {found.versions[name] or '(none)'} and here is {here[name] or '(none)'}: "
+                    "install the same version there"
+                )
         self.ready = True
         if self.startup is None:
             self.startup = time.perf_counter() - self._opened
-        here, there = versions()["bnviz"], found.versions["bnviz"]
-        if here != there:
-            raise StudyError(f"the workers have bnviz {there} and this is {here}: install the same version there")
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +136,7 @@ class LocalPool(Pool):
     def _started(self) -> Executor:
         _OPEN.add(self)
         executor = super()._started()
-        _kill_at_exit()
+        at_exit(_end)
         return executor
 
     def _open(self) -> Executor:
@@ -210,41 +211,10 @@ class ClusterPool(Pool):
         return TRIES if isinstance(error, KilledWorker) else 0
 
 
-@cache
-def _kill_at_exit() -> None:
-    """Have the interpreter's end kill the pools that are still open, rather than wait for their trials as loky does.
-
-    loky has just registered its own wait, and the last that was registered is called first. An `atexit` function would
-    come too late, and there is no public way in between.
-    """
-    with suppress(RuntimeError):  # the interpreter ends already
-        threading._register_atexit(_end)  # type: ignore[attr-defined] # noqa: SLF001
-
-
 def _end() -> None:
     _ENDED.set()
     for pool in list(_OPEN):
         pool.kill()
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """Processes started in here don't hear Ctrl-C, which is the parent's to answer, not even before they are ready."""
-    if os.name != "posix":
-        yield
-        return
-    resource_tracker.ensure_running()  # its start would end the deafness
-    former = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, former)
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
 
 
 def open_pool(workers: int | None = None, cluster: str | None = None, warm: tuple[str, ...] = WARM) -> Pool:

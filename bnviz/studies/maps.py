@@ -19,11 +19,13 @@ from bnviz.studies.trial import Trial
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.str_]
 MAX_CELLS = 400  # of all arms together
 MAX_ARMS = 4
 MAX_CELL_STEPS = 2000
 LOOKS = 10
 MEASURES = ("accuracy", "broke", "chance")
+SMALLEST, LARGEST = 1e-100, 1e100  # on a logarithmic axis
 CHANGED = 0.1  # share of cells measured again that may fall on the other side of the border
 TWINS = (("without BN", {"normalization": "none"}), ("with BN", {"normalization": "batch"}))
 
@@ -36,9 +38,12 @@ class Axis(NamedTuple):
 
     @property
     def logarithmic(self) -> bool:
-        """Whether the values are positive numbers that span more than a factor of ten."""
+        """Whether the values are numbers that span more than a factor of ten, none so extreme that an edge is not."""
         numbers = [v for v in self.values if isinstance(v, int | float) and not isinstance(v, bool)]
-        return len(numbers) == len(self.values) and min(numbers) > 0 and max(numbers) > 10 * min(numbers)
+        if len(numbers) < len(self.values):
+            return False
+        # A cell's edge lies beyond its value, by half the logarithm's way to the next: below 1e300 with these limits.
+        return min(numbers) >= SMALLEST and max(numbers) <= LARGEST and max(numbers) > 10 * min(numbers)
 
 
 class Cell(NamedTuple):
@@ -54,13 +59,13 @@ class Cell(NamedTuple):
 class Grid(NamedTuple):
     """What a map shows [arms, y, x]: mean accuracy (NaN where nothing is measured), seeds, and whether it trains.
 
-    A network trains where its accuracy is above `threshold`, halfway from chance to the best on the map.
+    A network trains where its accuracy is above `threshold`, halfway from chance to the best on the map on its data.
     """
 
     accuracy: Floats
     seeds: npt.NDArray[np.int64]
     trains: Flags
-    threshold: float
+    threshold: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +104,24 @@ class MapStudy(Study):
         return Trial(config=cell.config.replace(seed=seed), steps=self.steps, measures=MEASURES, every=every)
 
     def trials(self, seeds: Iterable[int]) -> list[Trial]:
-        return [self.trial(cell, seed) for seed in seeds for cell in self.cells if cell.config is not None]
+        return [trial for seed in seeds for _, trial in self._of_seed(seed)]
+
+    @cached_property
+    def _seeds(self) -> dict[int, tuple[tuple[Cell, Trial], ...]]:
+        return {}
+
+    def _of_seed(self, seed: int) -> tuple[tuple[Cell, Trial], ...]:
+        """The cells that can be and their trials, made once: a map that is watched asks every second."""
+        if seed not in self._seeds:
+            found = tuple((cell, self.trial(cell, seed)) for cell in self.cells if cell.config is not None)
+            self._seeds[seed] = found
+        return self._seeds[seed]
+
+    @cached_property
+    def _datasets(self) -> Words:
+        """Each cell's data set, "" where there is no network."""
+        names = [cell.config.dataset if cell.config is not None else "" for cell in self.cells]
+        return np.array(names).reshape(len(self.arms), len(self.y.values), len(self.x.values))
 
     def check_trials(self) -> list[Trial]:
         """Return every fourth cell, on diagonals, of the first seed."""
@@ -110,23 +132,31 @@ class MapStudy(Study):
         """Return what is measured so far, the mean over seeds."""
         measured = {row["key"]: row["measures"] for row in rows}
         seeds = sorted({row["seed"] for row in rows})
-        shape = (len(self.arms), len(self.y.values), len(self.x.values))
-        total, count, chances = np.zeros(shape), np.zeros(shape, np.int64), [0.0]
-        for cell in self.cells:
-            for seed in seeds if cell.config is not None else ():
-                found = measured.get(self.trial(cell, seed).key)
-                if found is not None and math.isfinite(found.get("accuracy", math.nan)):
-                    total[cell[:3]] += found["accuracy"]
-                    count[cell[:3]] += 1
-                    chances.append(found["chance"])
+        shape = self._datasets.shape
+        total, chance, count = np.zeros(shape), np.zeros(shape), np.zeros(shape, np.int64)
+        for cell, trial in (pair for seed in seeds for pair in self._of_seed(seed)):
+            found = measured.get(trial.key)
+            if found is not None and math.isfinite(found.get("accuracy", math.nan)):
+                total[cell[:3]] += found["accuracy"]
+                count[cell[:3]] += 1
+                chance[cell[:3]] = max(chance[cell[:3]], found["chance"])
         accuracy = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-        chance, best = max(chances), float(accuracy[count > 0].max(initial=0.0))
-        return Grid(accuracy, count, trained(accuracy, chance, best), chance + (best - chance) / 2)
+        trains, threshold = np.zeros(shape, np.bool_), np.zeros(shape)
+        for dataset in np.unique(self._datasets):  # 75 % is much on one and little on another
+            here = self._datasets == dataset
+            low, best = chance[here].max(), accuracy[here & (count > 0)].max(initial=0.0)
+            trains[here], threshold[here] = trained(accuracy[here], low, best), low + (best - low) / 2
+        return Grid(accuracy, count, trains, threshold)
+
+    def thresholds(self, grid: Grid) -> dict[str, float]:
+        """Return the accuracy above which a network trains, for each data set of which something is measured."""
+        measured = sorted(set(self._datasets[grid.seeds > 0].tolist()))
+        return {dataset: float(grid.threshold[self._datasets == dataset][0]) for dataset in measured}
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
         grid = self.grid(rows)
         known = grid.seeds > 0
-        findings = tuple(self._finding(arm, grid, known) for arm in range(len(self.arms)))
+        findings = tuple(self.finding(arm, grid) for arm in range(len(self.arms)))
         complete = all(known[cell[:3]] for cell in self.cells if cell.config is not None)
         seeds = int(grid.seeds.max(initial=0))
         first, last = findings[0], findings[-1]
@@ -136,8 +166,9 @@ class MapStudy(Study):
             seeds=seeds, sentence=" ".join(finding.sentence for finding in findings), findings=findings,
         )  # fmt: skip
 
-    def _finding(self, arm: int, grid: Grid, known: Flags) -> Finding:
-        total, trains = int(known[arm].sum()), int(grid.trains[arm].sum())
+    def finding(self, arm: int, grid: Grid) -> Finding:
+        """Return how many of an arm's networks train."""
+        total, trains = int((grid.seeds[arm] > 0).sum()), int(grid.trains[arm].sum())
         share = trains / total if total else math.nan
         name = self.arms[arm][0]
         return Finding(
@@ -219,6 +250,8 @@ def _axis(side: str, axis: tuple[str, Sequence[Any]]) -> Axis:
         raise ConfigError(side, f"{side} must be a field of a configuration: {allowed}; got {field!r:.60}")
     if not all(isinstance(value, str | int | float) for value in values):
         raise ConfigError(side, f"{side} needs plain values, words or numbers; got {values!r:.80}")
+    if not all(math.isfinite(value) for value in values if isinstance(value, float)):
+        raise ConfigError(side, f"{side} needs finite values of {field}, no inf and no nan; got {values!r:.80}")
     if len(values) < 2 or len(set(values)) < len(values):
         raise ConfigError(side, f"{side} needs two or more different values of {field}; got {values!r:.80}")
     return Axis(field, values)

@@ -58,12 +58,14 @@ def perform(
     run: RunTrial = run_trial,
     on_progress: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Generator[Result, None, None]:
     """Yield a row for each different trial: those that the store has, then the others as they are finished.
 
     A trial that raises is a row with its `failure`. One whose worker dies is tried again, the last time alone, and is
     a failed row after three deaths. Where `cancelled` says so, or the generator is closed, what runs is killed at once;
-    the store keeps what was finished. Raises `StudyError` where workers can't be started.
+    the store keeps what was finished. Where `enough` says so nothing more is begun, and what runs is finished. Raises
+    `StudyError` where workers can't be started.
     """
     wanted = each_once(trials)
     kept = store.finished(trial.key for trial in wanted) if store else {}
@@ -72,8 +74,8 @@ def perform(
     on_progress(progress)
     try:
         yield from kept.values()
-        while flight.trials and not cancelled():
-            for trial, outcome in flight.land():
+        while flight.left(resting := enough()) and not cancelled():
+            for trial, outcome in flight.land(resting):
                 row = as_result(trial, study, outcome)
                 if store:
                     store.add(row)
@@ -86,8 +88,10 @@ def perform(
             progress = replace(progress, seconds_left=flight.seconds_left(progress))
             on_progress(progress)
     finally:
-        flight.abandon()
+        landed = flight.abandon()
         if store:
+            for trial, outcome in landed:
+                store.add(as_result(trial, study, outcome))
             store.flush()
 
 
@@ -102,10 +106,9 @@ class _Flight:
         self._false_starts = 0
         self._began: float | None = None
 
-    @property
-    def trials(self) -> int:
-        """How many have not come back."""
-        return len(self._waiting) + len(self._flying)
+    def left(self, resting: bool) -> int:
+        """How many are to come back: all, or those that workers have where nothing more is begun."""
+        return len(self._flying) + (0 if resting else len(self._waiting))
 
     def seconds_left(self, progress: Progress) -> float | None:
         """Estimate from what was done since the first worker was ready."""
@@ -113,8 +116,8 @@ class _Flight:
             return None
         return (perf_counter() - self._began) / progress.done * progress.left
 
-    def land(self) -> Iterator[tuple[Trial, Outcome]]:
-        """Keep the workers busy for a moment; yield what came back meanwhile."""
+    def land(self, resting: bool) -> Iterator[tuple[Trial, Outcome]]:
+        """Keep the workers busy for a moment, unless they shall rest; yield what came back meanwhile."""
         try:
             if not self.pool.greet(LOOKS):
                 return
@@ -122,7 +125,7 @@ class _Flight:
             yield from self._after_death()
             return
         self._began = self._began or perf_counter()
-        broken = self._fill()
+        broken = not resting and self._fill()
         done, _ = wait(self._flying, 0 if broken else LOOKS, FIRST_COMPLETED)
         for future in done:
             attempt = self._flying.pop(future)
@@ -135,11 +138,16 @@ class _Flight:
         if broken:
             yield from self._after_death()
 
-    def abandon(self) -> None:
-        """Kill what runs, if anything does."""
-        if self._flying:
-            self._flying.clear()
+    def abandon(self) -> list[tuple[Trial, Outcome]]:
+        """Kill what runs, if anything does; return what has come back and was not taken yet."""
+        done = [(future, attempt.trial) for future, attempt in self._flying.items() if future.done()]
+        landed = [
+            (trial, future.result()) for future, trial in done if not future.cancelled() and not future.exception()
+        ]
+        if len(done) < len(self._flying):
             self.pool.kill()
+        self._flying.clear()
+        return landed
 
     def _fill(self) -> bool:
         """Hand out trials; True where the pool turns out to be broken."""

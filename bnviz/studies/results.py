@@ -8,7 +8,6 @@ doesn't measure it, NaN where it measured and found no number. `trial` is JSON, 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from importlib.resources import files
@@ -28,7 +27,6 @@ from bnviz.studies.worker import Outcome
 FORMAT, FORMAT_KEY = b"1", b"bnviz.study_results"
 MEASURE = "measure_"
 UNFINISHED = ".unfinished"
-NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 VERSIONS = ("bnviz", "torch", "numpy", "python")
 MAX_ROWS, MAX_COLUMNS, MAX_BYTES = 1_000_000, 2_000, 1 << 30
 COLUMNS = pa.schema([

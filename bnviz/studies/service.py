@@ -12,68 +12,34 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Literal
 
 from bnviz.studies.errors import StudyError
 from bnviz.studies.executor import LocalPool, Pool
+from bnviz.studies.orders import Job, Order
 from bnviz.studies.perform import Progress, perform
-from bnviz.studies.results import Result
 from bnviz.studies.study import Study
-from bnviz.studies.trial import Trial, run_trial
+from bnviz.studies.trial import run_trial
 from bnviz.studies.worker import RunTrial
 
 LOG = logging.getLogger(__name__)
 WORKERS_VARIABLE = "BNVIZ_STUDY_WORKERS"  # processes for all visitors together; 0 switches measuring off
 MAX_SEEDS, MAX_TRIALS, MAX_WAITING, MAX_JOBS = 5, 200, 20, 200
-MAX_SECONDS = 900.0  # that one order may take
+MAX_SECONDS = 900.0  # that one order may run
+TURN = 60.0  # seconds that one order runs while others wait
 FREED_AFTER = 60.0  # seconds without anybody who looks
 IDLE_AFTER = 120.0  # seconds without an order, then the processes end
-State = Literal["waiting", "running", "done", "cancelled", "failed"]
-ENDED: tuple[State, ...] = ("done", "cancelled", "failed")
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a session sees of its study: `place` in the queue is 1 for the next, 0 when it doesn't wait.
-
-    `rows` are those that have come so far, failed ones among them; `problem` says why a study has failed or was ended.
-    """
-
-    study: str
-    seeds: int
-    state: State
-    place: int
-    progress: Progress
-    rows: tuple[Result, ...]
-    problem: str
-
-
-@dataclass(eq=False)
-class _Job:
-    study: str
-    seeds: int
-    trials: list[Trial]
-    state: State = "waiting"
-    progress: Progress = field(default_factory=lambda: Progress(0))
-    rows: list[Result] = field(default_factory=list)
-    problem: str = ""
-    stop: bool = False
-    seen: float = field(default_factory=time.monotonic)
-
-    def end(self, state: State, problem: str = "") -> None:
-        self.problem, self.state = problem, state
 
 
 class Service:
-    """Takes orders and runs them one after the other, first come, first served; safe to call from any thread."""
+    """Takes orders and runs them in turns of a minute, first come, first served; safe to call from any thread."""
 
     def __init__(self, pool: Callable[[], Pool] | None = None, run: RunTrial = run_trial) -> None:
         self._open_pool = pool or (lambda: LocalPool(workers(), gently=True))
         self._run = run
         self._pool: Pool | None = None
-        self._jobs: dict[str, _Job] = {}
-        self._queue: list[_Job] = []
+        self._jobs: dict[str, Job] = {}
+        self._queue: list[Job] = []
+        self._running: Job | None = None
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -85,20 +51,18 @@ class Service:
         most = affordable(study)
         if not 1 <= seeds <= most:
             raise StudyError(f"{study.title}: from 1 to {most} seeds can be measured here; got {seeds}.")
-        job = _Job(study.name, seeds, study.trials(range(seeds)))
+        job = Job(study.name, seeds, study.trials(range(seeds)))
         job.progress = Progress(len(job.trials))
         with self._condition:
             self._free()
             present = self._jobs.get(session)
-            if present is not None and present.state not in ENDED and not present.stop:
+            if present is not None and not present.ended and not present.stop:
                 raise StudyError("One study at a time: cancel the one that runs, or wait until it is done.")
-            if len(self._queue) >= MAX_WAITING or len(self._jobs) >= MAX_JOBS:
-                raise StudyError(f"{len(self._queue)} studies wait already: try again in some minutes.")
-            self._jobs[session] = job
-            self._queue.append(job)
+            self._enqueue(job)
+            self._keep(session, job)
             self._start()
             self._condition.notify_all()
-            return self._order(job)
+            return self._look(job)
 
     def look(self, session: str) -> Order | None:
         """Return how the session's study is, None where it has none; who doesn't look for a minute loses it."""
@@ -108,12 +72,12 @@ class Service:
             if job is None:
                 return None
             job.seen = time.monotonic()
-            return self._order(job)
+            return self._look(job)
 
     def cancel(self, session: str) -> None:
         """End the session's study, at once; what has come stays."""
         with self._condition:
-            if (job := self._jobs.get(session)) is not None and job.state not in ENDED:
+            if (job := self._jobs.get(session)) is not None and not job.ended:
                 self._end(job)
 
     def forget(self, session: str) -> None:
@@ -131,15 +95,39 @@ class Service:
         if thread is not None:
             thread.join(timeout=10)
 
-    def _order(self, job: _Job) -> Order:
-        place = self._queue.index(job) + 1 if job in self._queue else 0
-        return Order(job.study, job.seeds, job.state, place, job.progress, tuple(job.rows), job.problem)
+    def _look(self, job: Job) -> Order:
+        if job not in self._queue:
+            return job.look(self._queue, None)
+        ahead = [self._running] if self._running is not None and not self._running.ended else []
+        ahead += self._queue[: self._queue.index(job)]
+        return job.look(self._queue, sum(one.turn_left(TURN) for one in ahead))
 
-    def _end(self, job: _Job) -> None:
+    def _enqueue(self, job: Job) -> None:
+        """Put a new study before those that have had a turn; where all places are taken, in one of theirs."""
+        served = [one for one in self._queue if one.ran]
+        if len(self._queue) >= MAX_WAITING:
+            if not served:
+                raise StudyError(
+                    f"{len(self._queue)} studies wait already: try again in a minute, a place is free then."
+                )
+            longest = max(served, key=lambda one: one.ran)
+            self._end(longest, "Others wait, and this one had its turn: order it again to go on waiting.")
+            served.remove(longest)
+        self._queue.insert(len(self._queue) - len(served), job)
+
+    def _keep(self, session: str, job: Job) -> None:
+        """Remember whose study it is, rather than one that has ended."""
+        self._jobs.pop(session, None)
+        ended = [name for name, one in self._jobs.items() if one.ended]
+        for name in ended[: max(0, len(self._jobs) + 1 - MAX_JOBS)]:
+            del self._jobs[name]
+        self._jobs[session] = job
+
+    def _end(self, job: Job, problem: str = "") -> None:
         job.stop = True
         if job in self._queue:
             self._queue.remove(job)
-            job.end("cancelled")
+            job.end("cancelled", problem)
 
     def _free(self) -> None:
         """Forget the sessions that have gone."""
@@ -162,17 +150,25 @@ class Service:
             except Exception as error:
                 LOG.exception("a study that was ordered failed")
                 job.end("failed", f"the server could not go on: {type(error).__name__}")
+            with self._condition:
+                job.rest()
+                if job.stop and not job.ended:
+                    job.end("cancelled")
+                if not job.ended:
+                    job.state = "waiting"
+                    self._queue.append(job)
         self._rest()
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> Job | None:
         """The next in the queue; while there is none the processes end after a while. None when all shall end."""
         with self._condition:
             while not self._stopping:
                 self._free()
                 if self._queue:
-                    job = self._queue.pop(0)
-                    job.state = "running"
+                    self._running = job = self._queue.pop(0)
+                    job.begin()
                     return job
+                self._running = None
                 if not self._condition.wait(IDLE_AFTER):
                     self._rest()
         return None
@@ -182,21 +178,24 @@ class Service:
         if pool is not None:
             pool.kill()
 
-    def _perform(self, job: _Job) -> None:
+    def _perform(self, job: Job) -> None:
+        """Give a study its turn: until it is done, or for a minute where others wait."""
         if self._pool is None:
             self._pool = self._open_pool()
-        until = time.monotonic() + MAX_SECONDS
+        now, before = time.monotonic(), job.progress
+        until, turn_ends = now + MAX_SECONDS - job.ran, now + TURN
 
         def cancelled() -> bool:
             now = time.monotonic()
             return self._stopping or job.stop or now > until or now - job.seen > FREED_AFTER
 
         def tell(progress: Progress) -> None:
-            job.progress = progress
+            job.progress = job.after(before, progress)
 
         for row in perform(
-            job.trials, self._pool, study=job.study, run=self._run, on_progress=tell, cancelled=cancelled
-        ):
+            job.left(), self._pool, study=job.study, run=self._run, on_progress=tell, cancelled=cancelled,
+            enough=lambda: bool(self._queue) and time.monotonic() > turn_ends,
+        ):  # fmt: skip
             with self._condition:
                 job.rows.append(row)
         if not job.progress.left:
@@ -205,7 +204,7 @@ class Service:
             job.end(
                 "cancelled", f"It took longer than the {MAX_SECONDS / 60:.0f} minutes that one study may take here."
             )
-        else:
+        elif cancelled():
             job.end("cancelled")
 
 
@@ -219,7 +218,8 @@ def workers() -> int:
 
 def affordable(study: Study) -> int:
     """Return the most seeds of a study that a visitor may have measured; 0 where even one is too many trainings."""
-    return max((seeds for seeds in range(1, MAX_SEEDS + 1) if len(study.trials(range(seeds))) <= MAX_TRIALS), default=0)
+    each = len(study.trials(range(1)))  # as many for every seed, and none in two of them
+    return min(MAX_SEEDS, MAX_TRIALS // max(1, each))
 
 
 SERVICE = Service()

@@ -17,6 +17,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from bnviz.studies.errors import StudyError
 from bnviz.studies.results import UNFINISHED, Result, from_table, newest, read, to_table, write
+from bnviz.studies.worker import released, versions
 
 FLUSHED_EVERY = 2.0  # seconds
 FLUSHED_AT = 500  # rows
@@ -38,9 +39,12 @@ class Store:
         self._flushed = time.monotonic()
 
     def finished(self, keys: Iterable[str]) -> dict[str, Result]:
-        """Return the runs with these keys that went well; those that failed are to be tried again."""
+        """Return the runs with these keys that went well with the same torch and numpy.
+
+        Those that failed are to be tried again, and so are those made with other versions: their numbers may be others.
+        """
         found = {key: self._runs[key] for key in keys if key in self._runs}
-        return {key: run for key, run in found.items() if not run["failure"]}
+        return {key: run for key, run in found.items() if not run["failure"] and not outdated(run)}
 
     def add(self, run: Result) -> None:
         """Keep a run; it is written within seconds, if `tend` is called."""
@@ -72,6 +76,12 @@ class Store:
             with suppress(OSError):
                 if time.time() - file.stat().st_mtime > ABANDONED_AFTER:
                     file.unlink()
+
+
+def outdated(run: Result) -> bool:
+    """Whether a run was made with another release of torch or numpy than this machine has."""
+    here = versions()
+    return any(released(run["versions"].get(name, "")) != released(here[name]) for name in ("torch", "numpy"))
 
 
 def _write(folder: Path, table: pa.Table) -> None:

@@ -35,7 +35,10 @@ class Row(TypedDict):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one experiment of a study gave; `outcome` is empty where nothing was predicted of it."""
+    """What one experiment of a study gave; `outcome` is empty where nothing was predicted of it.
+
+    `seeds` are the pairs that the effect is of; `missing` more were run and gave no number.
+    """
 
     experiment: str
     effect: float
@@ -44,8 +47,9 @@ class Finding:
     bound: Literal["", "at least", "at most"]
     unit: str
     seeds: int
-    outcome: Literal["", "borne out", "contradicted", "undecided", "open"]
+    outcome: Literal["", "borne out", "contradicted", "not borne out", "undecided", "open"]
     sentence: str
+    missing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

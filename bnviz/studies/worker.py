@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
@@ -19,6 +20,7 @@ WARM = ("torch", "bnviz.training.unfold")  # names of modules: nothing above tra
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 ORPHAN_LOOKS = 0.5  # seconds between two looks at the parent
 LONGEST_REASON = 500
+DECIDING = ("bnviz", "torch", "numpy")  # what must be the same where numbers stand side by side
 RunTrial = Callable[[Trial], Mapping[str, float]]
 
 
@@ -31,6 +33,12 @@ def versions() -> dict[str, str]:
     return {"bnviz": _BNVIZ, "torch": _installed("torch"), "numpy": _installed("numpy"), "python": _PYTHON}
 
 
+def released(version: str) -> str:
+    """Return a version without the name of its build: 2.13.0+cpu is 2.13.0."""
+    return version.partition("+")[0]
+
+
+@cache
 def _installed(package: str) -> str:
     try:
         return version(package)

@@ -87,7 +87,7 @@ def _row(state: ClaimsState, claim: Claim) -> None:
 def _effect(claim: Claim, verdict: Verdict) -> str:
     """The first experiment's effect, and of several predictions how many came true."""
     effect = in_few_words(claim.experiments[0], verdict.findings[0])
-    outcomes = [finding.outcome for finding in verdict.findings if finding.outcome]
+    outcomes = claim.outcomes(verdict, "test", "counter")
     if verdict.kind in ("conditional", "unsupported") and len(outcomes) > 1:
         return f"{effect} ({outcomes.count('borne out')} of {len(outcomes)} borne out)"
     return effect

@@ -17,7 +17,7 @@ from bnviz.studies.claim import Arm, Claim, Experiment, said
 from bnviz.studies.effects import Gain, Reach
 from bnviz.studies.measures import MEASURES
 from bnviz.studies.results import Result, shipped
-from bnviz.studies.rules import Estimate, mean
+from bnviz.studies.rules import FEWEST, Estimate, mean
 from bnviz.studies.study import Finding, Row, Study, Verdict
 
 if TYPE_CHECKING:
@@ -119,8 +119,8 @@ def _dots(experiment: Experiment, rows: Sequence[Row], *, log: bool) -> list[Dot
 
 @lru_cache(maxsize=4096)
 def _mean(values: tuple[float, ...], *, log: bool) -> tuple[float, float, float] | None:
-    """The mean with its interval, geometric on a log axis; runs that were cut off have none."""
-    if len(values) < 2:
+    """The mean with its interval, geometric on a log axis; too few runs, and such as were cut off, have none."""
+    if len(values) < FEWEST:
         return None
     array = np.array(values, float)
     geometric = log and bool((array > SMALLEST).all())

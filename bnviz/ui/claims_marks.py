@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from urllib.parse import quote
 
+from bnviz.studies.rules import FEWEST
 from bnviz.studies.study import KINDS, Finding, Kind
 
 # Drawn as masks, as Streamlit takes pictures out of a page's HTML: what is white here is left out.
@@ -12,13 +13,15 @@ SHAPES: dict[str, str] = {
     "supported": '<circle cx="8" cy="8" r="7" fill="#000"/><path d="M4.6 8.3l2.4 2.4 4.5-5" stroke="#fff"/>',
     "conditional": '<circle cx="8" cy="8" r="6.2"/><path d="M8 1.8a6.2 6.2 0 0 1 0 12.4z" fill="#000"/>',
     "unsupported": '<circle cx="8" cy="8" r="6.2"/><path d="M4.8 8h6.4"/>',
+    "missed": '<circle cx="8" cy="8" r="6.2"/><path d="M5.6 5.6l4.8 4.8M10.4 5.6l-4.8 4.8"/>',
     "refuted": '<rect x="1" y="1" width="14" height="14" rx="3" fill="#000"/>'
     '<path d="M5 5l6 6M11 5l-6 6" stroke="#fff"/>',
     "slip": '<path d="M2.2 13.8l.8-3.4L11 2.4l2.6 2.6-8 8z"/><path d="M9.4 4l2.6 2.6"/>',
     "open": '<circle cx="8" cy="8" r="6.2" stroke-dasharray="2.2 2.6"/>',
 }
-OUTCOMES: dict[str, Kind] = {
-    "borne out": "supported", "contradicted": "refuted", "undecided": "unsupported", "open": "open",
+OUTCOMES = {
+    "borne out": "supported", "contradicted": "refuted", "not borne out": "missed", "undecided": "unsupported",
+    "open": "open",
 }  # fmt: skip
 
 
@@ -47,6 +50,7 @@ STYLE = f"""
 .bnviz-mark.is-supported {{ color: light-dark(#00755a, #45d1a4); }}
 .bnviz-mark.is-conditional {{ color: light-dark(#1f6fb2, #6cc0f0); }}
 .bnviz-mark.is-unsupported {{ color: light-dark(#5b6472, #b4bcc8); }}
+.bnviz-mark.is-missed {{ color: light-dark(#7d5a00, #e0b95c); }}
 .bnviz-mark.is-refuted {{ color: light-dark(#b34700, #ff9a57); }}
 .bnviz-mark.is-slip {{ color: light-dark(#94478a, #eba3ce); }}
 .bnviz-mark.is-open {{ color: light-dark(#5b6472, #b4bcc8); font-weight: 400; }}
@@ -62,16 +66,20 @@ STYLE = f"""
 """
 
 
-def mark(kind: Kind, *, large: bool = False, word: str | None = None) -> str:
-    """Return a verdict's mark as HTML; `word` stands in the place of the kind's own."""
-    size = " is-large" if large else ""
-    said = html.escape(word or KINDS[kind])
-    return f'<span class="bnviz-mark is-{kind}{size}">{said}</span>'
+def mark(kind: Kind, *, large: bool = False) -> str:
+    """Return a verdict's mark as HTML."""
+    return _mark(kind + " is-large" * large, KINDS[kind])
+
+
+def _mark(look: str, word: str) -> str:
+    return f'<span class="bnviz-mark is-{look}">{html.escape(word)}</span>'
 
 
 def outcome_mark(finding: Finding) -> str:
     """Return an experiment's outcome as a mark; nothing where nothing was predicted."""
     if not finding.outcome:
         return ""
-    word = "too few seeds" if finding.outcome == "open" else finding.outcome
-    return mark(OUTCOMES[finding.outcome], word=word)
+    word: str = finding.outcome
+    if word == "open":
+        word = "too few seeds" if finding.seeds < FEWEST else "nothing decided"
+    return _mark(OUTCOMES[finding.outcome], word)

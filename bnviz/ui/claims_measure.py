@@ -11,14 +11,16 @@ import streamlit as st
 
 from bnviz.studies.catalogue import STUDIES
 from bnviz.studies.errors import StudyError
+from bnviz.studies.orders import ENDED, Order
 from bnviz.studies.results import Result
-from bnviz.studies.service import ENDED, FREED_AFTER, MAX_TRIALS, SERVICE, Order, affordable, workers
+from bnviz.studies.rules import FEWEST
+from bnviz.studies.service import FREED_AFTER, MAX_TRIALS, SERVICE, affordable, workers
 from bnviz.studies.study import Study
 from bnviz.ui.address import plain
 
-EVERY = 0.8  # seconds between two looks at what runs
+EVERY, WAITING_EVERY = 0.8, 3.0  # seconds between two looks at what runs, at what waits for its turn
 KEPT = 6  # studies whose own rows a session keeps
-USUAL_SEEDS = 3
+USUAL_SEEDS = FEWEST
 OFF = "Measuring is switched off on this server: what is shown came with the app."
 
 
@@ -37,6 +39,11 @@ class Own:
     @property
     def running(self) -> bool:
         return self.order.state not in ENDED
+
+    @property
+    def pace(self) -> float | None:
+        """How many seconds lie between two looks at it; None where nothing changes any more."""
+        return (WAITING_EVERY if self.order.state == "waiting" else EVERY) if self.running else None
 
 
 @dataclass
@@ -95,16 +102,16 @@ def watched(study: Study, draw: Callable[[Own | None], None]) -> None:
     mine = measuring()
     mine.look()
     own = mine.of(study)
-    running = own is not None and own.running
+    pace = own.pace if own is not None else None
 
     def look() -> None:
         mine.look()
         now = mine.of(study)
-        if running != (now is not None and now.running):
-            st.rerun()  # the whole page: what runs is looked at again from now on, or no more
+        if pace != (now.pace if now is not None else None):
+            st.rerun()  # the whole page: it is looked at again as often as what runs changes, or no more
         draw(now)
 
-    st.fragment(look, run_every=EVERY if running else None)()
+    st.fragment(look, run_every=pace)()
 
 
 def panel(study: Study, own: Own | None, *, words: str, usual: int = USUAL_SEEDS) -> None:
@@ -142,8 +149,8 @@ def _start(study: Study, most: int, words: str, usual: int) -> None:
         if most > 1:
             seeds = st.number_input(
                 "Seeds", 1, most, min(most, usual), key=f"seeds-{study.name}", width=130,
-                help="Each seed is a training of every network with other initial weights and batches. A verdict "
-                "needs three.",
+                help="Each seed is a training of every network with other initial weights and batches. A claim's "
+                f"verdict needs {FEWEST}.",
             )  # fmt: skip
         st.button(
             words, key="measure", type="primary", on_click=lambda: mine.start(study, seeds), disabled=other is not None
@@ -160,7 +167,11 @@ def _progress(order: Order) -> None:
     progress = order.progress
     done = progress.kept + progress.done
     if order.state == "waiting":
-        st.progress(0.0, text=f"Place {order.place} in the queue; {progress.total} trainings.")
+        text = f"Place {order.place} in the queue"
+        if order.wait is not None:
+            text += f", its turn comes in about {duration(order.wait)}"
+        count = f"{done} of {progress.total} trainings done" if done else f"{progress.total} trainings"
+        st.progress(done / max(1, progress.total), text=f"{text}; {count}.")
         return
     parts = [f"{done} of {progress.total} trainings done"]
     if progress.failed:

@@ -51,9 +51,9 @@ def _evidence(claim: Claim, own: Own | None) -> None:
     again = claim.judge(mine) if own is not None and mine and not own.running else None
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True):
-        _verdict("The verdict", verdict, rows)
+        _verdict(claim, "The verdict", verdict, rows)
         if again is not None:
-            _verdict("Measured here", again, mine)
+            _verdict(claim, "Measured here", again, mine)
             _compare(claim, mine, again)
     with right, st.container(border=True):
         st.markdown("**Measure again here**")
@@ -61,16 +61,23 @@ def _evidence(claim: Claim, own: Own | None) -> None:
     _experiments(claim, rows, verdict, mine, again)
 
 
-def _verdict(heading: str, verdict: Verdict, rows: Sequence[Result]) -> None:
+def _verdict(claim: Claim, heading: str, verdict: Verdict, rows: Sequence[Result]) -> None:
     st.html(f'<p class="bnviz-verdict"><b>{heading}</b> {mark(verdict.kind, large=True)}</p>')
     if not rows:
         st.markdown("No results of it come with this version: measure it yourself.")
         return
-    outcomes = [finding.outcome for finding in verdict.findings if finding.outcome]
-    counted = ", ".join(f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes))
-    said = f"of {len(outcomes)} predictions {counted}" if len(outcomes) > 1 else f"the prediction is {outcomes[0]}"
+    said = _counted("prediction", claim.outcomes(verdict, "test", "counter"))
+    more = [_counted(name, claim.outcomes(verdict, name)) for name in ("premise", "correction")]
     st.markdown(plain(verdict.sentence))
-    st.caption(f"{said_seeds(rows)}; {said}.")
+    st.caption(f"{'; '.join(part for part in (said_seeds(rows), said, *more) if part)}.")
+
+
+def _counted(name: str, outcomes: Sequence[str]) -> str:
+    """How many predictions, premises or corrections came out how; empty where there are none."""
+    if len(outcomes) < 2:
+        return f"the {name} is {outcomes[0]}" if outcomes else ""
+    counted = ", ".join(f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes))
+    return f"of {len(outcomes)} {name}s {counted}"
 
 
 def _compare(claim: Claim, mine: Sequence[Result], again: Verdict) -> None:
@@ -78,7 +85,9 @@ def _compare(claim: Claim, mine: Sequence[Result], again: Verdict) -> None:
     shipped = shipped_verdict(claim.name)
     if again.kind == "open":
         few = len({row["seed"] for row in mine}) < FEWEST
-        st.info(f"A verdict needs {FEWEST} seeds that ran to the end." if few else "Too few runs gave a number.")
+        st.info(
+            f"A verdict needs {FEWEST} seeds that ran to the end." if few else "In some experiment runs gave no number."
+        )
     elif (difference := disagreement(claim, mine)) is not None:
         st.warning(f"**The runs here disagree.** {plain(difference)}")
     elif shipped.kind != "open":
@@ -109,7 +118,8 @@ def _experiment(
     before = "" if experiment.title.startswith(role) else f"{role} · "
     st.caption(before + plain(experiment.words))
     if experiment.predicts:
-        st.markdown(f"The claim predicts: {plain(experiment.predicts)}")
+        lead = "It is presupposed" if experiment.role == "premise" else "The claim predicts"
+        st.markdown(f"{lead}: {plain(experiment.predicted)}")
     if rows[0] or rows[1]:
         figure(
             experiment_figure(experiment, *rows), key=f"figure-{claim.name}-{experiment.key}", revision=claim.name,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,9 +78,8 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
         with columns[arm % len(columns)]:
             st.markdown(f"**{plain(name[:1].upper() + name[1:])}**")
             figure(
-                _arm_figure(study, grid, arm, state.chosen and state.chosen[1:], waiting=waiting),
-                key=f"map-{study.name}-{arm}",
-                alt=f"{study.title}, {name}: {study.judge(shown).findings[arm].sentence}", revision=study.title,
+                _drawn(_Picture.of(state, study, grid, arm, waiting=waiting)), key=f"map-{study.name}-{arm}",
+                alt=f"{study.title}, {name}: {study.finding(arm, grid).sentence}", revision=study.title,
                 picked=partial(state.choose, arm),
             )  # fmt: skip
             if state.chosen is not None and state.chosen[0] == arm:
@@ -102,6 +102,30 @@ def _shows_own(study: MapStudy, both: bool) -> bool:
         label_visibility="collapsed",
     )  # fmt: skip
     return chosen != "shipped"
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """What an arm's figure is drawn from; equal ones, by what makes the difference, are drawn once."""
+
+    shows: Hashable
+    study: MapStudy = field(compare=False)
+    grid: Grid = field(compare=False)
+    arm: int
+    chosen: tuple[int, int] | None
+    waiting: bool
+
+    @classmethod
+    def of(cls, state: MapsState, study: MapStudy, grid: Grid, arm: int, *, waiting: bool) -> _Picture:
+        shown = (grid.accuracy, grid.seeds, grid.trains)
+        shows = (state.shown, *(part[arm].tobytes() for part in shown))
+        return cls(shows, study, grid, arm, state.chosen and state.chosen[1:], waiting)
+
+
+@lru_cache(maxsize=64)
+def _drawn(picture: _Picture) -> go.Figure:
+    """A watched map is asked for every second by everybody who looks, and changes more seldom."""
+    return _arm_figure(picture.study, picture.grid, picture.arm, picture.chosen, waiting=picture.waiting)
 
 
 def _arm_figure(study: MapStudy, grid: Grid, arm: int, chosen: tuple[int, int] | None, *, waiting: bool) -> go.Figure:
@@ -164,9 +188,16 @@ def _legend(study: MapStudy, grid: Grid, rows: Sequence[Result]) -> None:
         return
     impossible = " × is a network that there can't be: hover over it to read why." if _has_gaps(study) else ""
     st.caption(
-        f"Mean of {said_seeds(rows)}. The white line is the border: a network trains beyond {grid.threshold:.0%}, "
+        f"Mean of {said_seeds(rows)}. The white line is the border: a network trains beyond {_beyond(study, grid)}, "
         f"halfway from chance to the best on the map.{impossible} Click a cell to see its run in the lab."
     )
+
+
+def _beyond(study: MapStudy, grid: Grid) -> str:
+    found = study.thresholds(grid)
+    if len(found) == 1:
+        return f"{next(iter(found.values())):.0%}"
+    return ", ".join(f"{threshold:.0%} on {value_label(dataset)}" for dataset, threshold in found.items())
 
 
 def _has_gaps(study: MapStudy) -> bool:

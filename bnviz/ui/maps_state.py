@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, cast
 
 import streamlit as st
@@ -41,6 +42,10 @@ class OwnMap:
 
     def study(self) -> MapStudy:
         """Return the study; raises `ConfigError` where there can't be one."""
+        return _study(self)
+
+    def make(self) -> MapStudy:
+        """Make the study anew."""
         base = self.arms[0]
         changes = [
             (name, {key: getattr(arm, key) for key in PLAIN_FIELDS if getattr(arm, key) != getattr(base, key)})
@@ -52,6 +57,11 @@ class OwnMap:
         ]
         title = " × ".join(LABELS[side[0]] for side in (self.x, self.y) if side[0] in LABELS)
         return map_study(base, self.x, self.y, arms=both, steps=self.steps, title=title)
+
+
+@lru_cache(maxsize=64)
+def _study(own: OwnMap) -> MapStudy:
+    return own.make()  # once a map: its trials and their keys are kept with it
 
 
 Shown = str | OwnMap  # a default map by its name, or one's own

@@ -32,7 +32,11 @@ _mount = st.components.v2.component(
 def show() -> None:
     """Draw the page: what can be opened, what is open, and the stage."""
     state = recordings_state()
-    with st.expander("Open a recording", expanded=not state.sources):
+    chooser, place = st.container(), st.empty()
+    if state.wanted is not None:
+        with place, st.spinner(f"Reading {plain(state.wanted.name)} …", show_time=True):
+            state.read()
+    with chooser.expander("Open a recording", expanded=not state.sources):
         _chooser(state)
     if state.problem:
         st.error(plain(state.problem))
@@ -43,33 +47,14 @@ def show() -> None:
     if state.sources:
         _stage(state)
     else:
-        st.caption("Nothing is open. A recording is played here on the lab's charts: every layer, step by step.")
+        place.caption("Nothing is open. A recording is played here on the lab's charts: every layer, step by step.")
 
 
 def _chooser(state: RecordingsState) -> None:
     ship, drop, how = st.columns([4, 4, 5], gap="medium")
     with ship:
         for name, line in LINES.items():
-            with st.container(gap="xxsmall"):
-                st.button(
-                    line,
-                    key=f"show-{name}",
-                    on_click=state.open,
-                    args=([Source(show=name)],),
-                    help=EXAMPLES[name].text,
-                    width="stretch",
-                )
-                if len(state.sources) == 1 and state.sources[0].show != name:
-                    beside = [*state.sources, Source(show=name)]
-                    st.button(
-                        "beside what is open",
-                        key=f"beside-{name}",
-                        type="tertiary",
-                        on_click=state.open,
-                        args=(beside,),
-                    )
-                if not state.sources:
-                    st.caption(EXAMPLES[name].text)
+            _shipped(state, name, line)
     with drop:
         key = f"drop-{state.drop}"
         st.file_uploader(
@@ -80,19 +65,47 @@ def _chooser(state: RecordingsState) -> None:
             help="Files that `bnviz.record` wrote, or that were saved from the lab. They stay on this server's memory "
             "for as long as this page is open.",
         )
-
+        most = st.get_option("server.maxUploadSize")
+        st.caption(
+            f"A file over {most:,} MB is refused here; `bnviz open run.bnviz` on your own machine takes larger ones."
+        )
     with how:
         st.markdown("How to record your own model: two lines around your loop")
         st.code(HOW.strip(), language="python")
 
 
+def _shipped(state: RecordingsState, name: str, line: str) -> None:
+    """One that ships: a button that opens it, and one that puts it beside the one that is open."""
+    with st.container(gap="xxsmall"):
+        st.button(
+            line,
+            key=f"show-{name}",
+            on_click=state.ask,
+            args=([Source(show=name)],),
+            help=EXAMPLES[name].text,
+            width="stretch",
+        )
+        if len(state.sources) == 1 and state.sources[0].show != name and not state.is_lab:
+            (there,) = state.sources
+            st.button(
+                f"… side by side with {plain(there.file or there.show)}",
+                key=f"beside-{name}",
+                type="tertiary",
+                on_click=state.ask,
+                args=([there, Source(show=name)],),
+            )
+        if not state.sources:
+            st.caption(EXAMPLES[name].text)
+
+
 def _dropped(state: RecordingsState, key: str) -> None:
-    state.drop_files([(file.name, file.getvalue()) for file in st.session_state[key] or ()])
+    state.drop_files(st.session_state[key] or ())
 
 
 def _opened(state: RecordingsState) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bnviz-opened"):
-        st.caption(" · ".join(plain(line) for line in state.opened))
+        lost = ". Reloading the page closes it; `bnviz open` keeps it" if state.are_dropped else ""
+        st.caption(" · ".join(plain(line) for line in state.opened) + lost)
         st.button("Close", key="close", type="tertiary", on_click=_close, args=(state,))
 
 
@@ -105,6 +118,7 @@ def _stage(state: RecordingsState) -> None:
     try:
         state.token = REGISTRY.open_playback(state.token, state.revision, lambda: Playback(state.take()))
     except (FullError, RecordingError) as error:
+        state.loaded = None  # it is read again where a place gets free: nobody waits with it in memory
         st.warning(plain(str(error)))
         return
     data: dict[str, Any] = {

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 import streamlit as st
@@ -17,7 +17,7 @@ import streamlit as st
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.playback import Recorded
 from bnviz.sharing.examples import EXAMPLES
-from bnviz.sharing.opened import Opened, open_recordings
+from bnviz.sharing.opened import TOO_MANY, Opened, open_recordings
 from bnviz.sharing.recording_schema import RecordingError
 from bnviz.sharing.recordings_link import (
     FILES_VARIABLE,
@@ -30,7 +30,16 @@ from bnviz.sharing.recordings_link import (
 )
 from bnviz.ui.address import Address
 
-MOST_SILENT = 200
+SILENT_SENT = 200  # layers are sent to the page, where a card's tooltip names them
+
+
+class Dropped(Protocol):
+    """A file as the page's file drop holds it."""
+
+    name: str
+
+    def getvalue(self) -> bytes:
+        """Return its bytes."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +51,31 @@ class Source:
     data: bytes = b""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be opened next, and the link that asks for it, if the address did."""
+
+    sources: tuple[Source, ...]
+    link: RecordingsLink | None = None
+
+    @property
+    def name(self) -> str:
+        """What the reader waits for."""
+        return " and ".join("the recording" if one.show == OPENED else one.file or one.show for one in self.sources)
+
+
 @dataclass
 class RecordingsState:
     """What the page remembers between two runs of its script.
 
     The bytes of dropped files stay with the session, so that what the server gave up can be opened again. `revision`
-    grows when others are opened; `drop` when the file drop has to be empty again.
+    grows when others are opened; `drop` when the file drop has to be empty again. What is `wanted` is read by the
+    page's script and not by a widget's callback: only there a reader can be told to wait.
     """
 
     sources: tuple[Source, ...] = ()
     opened: tuple[str, ...] = ()
+    is_lab: bool = False
     first_layer: int = 0
     link: RecordingsLink = field(default_factory=RecordingsLink)
     problem: str | None = None
@@ -59,23 +83,32 @@ class RecordingsState:
     drop: int = 0
     token: str | None = None
     loaded: Recorded | None = None
+    wanted: Wanted | None = None
     address: Address = field(default_factory=Address)
 
-    def open(self, sources: Sequence[Source], link: RecordingsLink | None = None) -> None:
-        """Open others in place of what is open; what can't be read is said, and what was open stays."""
+    def ask(self, sources: Sequence[Source]) -> None:
+        """Have others opened in place of what is open, by the next `read`."""
+        self.wanted = Wanted(tuple(sources))
         self.address.acted = True
+
+    def read(self) -> None:
+        """Open what is wanted; what can't be read is said, and what was open stays."""
+        wanted, self.wanted = self.wanted, None
+        if wanted is None:
+            return
         try:
-            recorded = load(tuple(sources))
+            recorded = load(wanted.sources)
         except RecordingError as error:
             self.problem = f"This can't be opened: {error}."
             return
-        self.sources, self.problem = tuple(sources), None
+        self.sources, self.problem = wanted.sources, None
         self.opened = tuple(_one_line(file) for file in recorded.files)
+        self.is_lab = bool(recorded.link_query)
         self.first_layer = _worth_seeing(recorded)
-        self.link = replace(link or RecordingsLink(), show=self.shown)
+        self.link = replace(wanted.link or RecordingsLink(), show=self.shown)
         self.revision += 1
         self.loaded = recorded
-        if not any(source.data for source in sources):
+        if not self.are_dropped:
             self.drop += 1  # dropped files are not what is open any more
 
     def take(self) -> Recorded:
@@ -86,6 +119,7 @@ class RecordingsState:
     def close(self) -> None:
         """Show none any more."""
         self.sources, self.opened, self.link, self.problem, self.loaded = (), (), RecordingsLink(), None, None
+        self.wanted = None
         self.revision += 1
         self.drop += 1
         self.address.acted = True
@@ -97,15 +131,23 @@ class RecordingsState:
         return names if all(source.show for source in self.sources) else ()
 
     @property
+    def are_dropped(self) -> bool:
+        """Whether a file is open that only this session has."""
+        return any(source.data for source in self.sources)
+
+    @property
     def layer(self) -> int:
         """The layer to look at: a model's first normalization layer, or the lab's last one, unless the link says."""
         return self.first_layer if self.link.layer is None else self.link.layer
 
-    def drop_files(self, files: Sequence[tuple[str, bytes]]) -> None:
-        """Open dropped files; where all were taken away again, close them."""
-        if files:
-            self.open([Source(file=name, data=data) for name, data in files])
-        elif any(source.data for source in self.sources):
+    def drop_files(self, files: Sequence[Dropped]) -> None:
+        """Open dropped files; where all were taken away again, close them. Of too many none is read."""
+        if len(files) > MAX_SHOWN:
+            self.problem = f"This can't be opened: {TOO_MANY.format(len(files))}."
+            self.address.acted = True
+        elif files:
+            self.ask([Source(file=file.name, data=file.getvalue()) for file in files])
+        elif self.are_dropped:
             self.close()
 
     def follow(self, view: Mapping[str, Any]) -> None:
@@ -169,7 +211,7 @@ def _recorded(opened: Opened) -> Recorded:
         histories=opened.histories,
         names=opened.names,
         files=tuple(
-            {**asdict(facts), "silent": list(facts.silent[:MOST_SILENT]), "silent_count": len(facts.silent)}
+            {**asdict(facts), "silent": list(facts.silent[:SILENT_SENT]), "silent_count": len(facts.silent)}
             for facts in opened.facts
         ),
         tables=tuple(facts.table() for facts in opened.facts),
@@ -192,7 +234,7 @@ def _worth_seeing(recorded: Recorded) -> int:
 
 def _one_line(file: Mapping[str, Any]) -> str:
     what = "a run of the lab" if file["kind"] == "lab" else file["model"] or "a model"
-    return f"{file['file']}: {what}, {file['records']:,} records"
+    return f"{file['file']}: {what}, {file['records']:,} {'record' if file['records'] == 1 else 'records'}"
 
 
 def recordings_state() -> RecordingsState:
@@ -210,7 +252,7 @@ def recordings_state() -> RecordingsState:
             if link.show == state.link.show:
                 state.link = link
             else:
-                state.open([Source(show=name) for name in link.show[:MAX_SHOWN]], link)
+                state.wanted = Wanted(tuple(Source(show=name) for name in link.show[:MAX_SHOWN]), link)
         elif state.sources:
             state.close()
         state.address.acted = False

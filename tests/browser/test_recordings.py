@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,10 +14,12 @@ import pytest
 
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.lab_recording import lab_recording
-from bnviz.sharing.link import encode, from_preset
+from bnviz.sharing.link import Link, encode, from_preset
 from tests.browser.driver import RecordingsPage, at
 
 pytestmark = pytest.mark.browser
+NAME = "a_long_name_" * 20 + "end"  # of a layer
+RECORDS, BROKEN = 2400, 2390  # more than a page keeps of it; the loss is NaN from there on
 
 
 def numbers(text: str) -> list[float]:
@@ -46,6 +49,13 @@ def files(tmp_path_factory) -> Path:
     comparison.advance(steps=61)
     lab = lab_recording(comparison.histories, link.names, urlencode(encode(link)))
     (folder / "lab.bnviz").write_bytes(lab)
+    for dataset in ("moons", "circles"):
+        planar = Link(arms=tuple(arm.replace(dataset=dataset) for arm in link.arms), names=link.names)
+        comparison = Comparison(planar.arms, every=5)
+        comparison.advance(steps=11)
+        (folder / f"{dataset}.bnviz").write_bytes(
+            lab_recording(comparison.histories, planar.names, urlencode(encode(planar)))
+        )
     torch.manual_seed(0)
     layers = [part for _ in range(100) for part in (nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU())]
     model = nn.Sequential(*layers, nn.Linear(6, 1))
@@ -57,6 +67,15 @@ def files(tmp_path_factory) -> Path:
             loss.backward()
             optimizer.step()
             recording.step(loss=loss)
+    torch.manual_seed(0)
+    named = nn.Sequential(OrderedDict({"in": nn.Linear(4, 4), NAME: nn.BatchNorm1d(4), "out": nn.Linear(4, 1)}))
+    optimizer = torch.optim.SGD(named.parameters(), lr=1e-4)
+    with redirect_stdout(io.StringIO()), bnviz.record(named, folder / "named.bnviz", every=1) as recording:
+        for step in range(RECORDS):
+            loss = named(torch.randn(8, 4)).square().mean()
+            loss.backward()
+            optimizer.step()
+            recording.step(loss=loss if step < BROKEN else loss * float("nan"))
     whole = EXAMPLES["digits-conv"].path.read_bytes()
     (folder / "cut.bnviz").write_bytes(whole[: len(whole) // 2])
     (folder / "broken.bnviz").write_bytes(b"this is no recording")
@@ -221,6 +240,73 @@ def test_another_recording_in_place_of_a_lab_run_brings_its_own_charts(recording
         "part => document.querySelector(part).textContent.includes('as the loop reported')",
         arg=f"{at('chart-loss')} .bnviz-ylabel",
     )
+
+
+def test_another_run_of_the_lab_in_place_of_one_shows_its_own_data(recordings, files):
+    picture = f"document.querySelector('{at('chart-picture')} canvas')?.toDataURL()"
+    page = recordings.open()
+    page.drop(files / "circles.bnviz")
+    page.wait_usable()
+    page.page.wait_for_selector(at("chart-picture"))
+    page.page.wait_for_timeout(500)  # drawn to its end
+    wanted = page.js(picture)
+    page = recordings.open()
+    page.drop(files / "moons.bnviz")
+    page.wait_usable()
+    page.page.wait_for_selector(at("chart-picture"))
+    page.page.wait_for_timeout(500)
+    assert page.js(picture) != wanted
+    page.page.get_by_text("Open a recording").click()
+    page.drop(files / "circles.bnviz")
+    page.page.get_by_text("a run of the lab is opened alone").wait_for()
+    page.page.get_by_role("button", name="Remove moons.bnviz").click()
+    page.page.get_by_text("circles.bnviz: a run of the lab").wait_for()
+    page.page.wait_for_function(f"wanted => {picture} === wanted", arg=wanted, timeout=15_000)
+
+
+def test_of_a_long_recording_the_page_says_how_much_of_it_is_shown_and_that_its_loss_is_no_number(recordings, files):
+    page = recordings.open()
+    page.drop(files / "named.bnviz")
+    page.wait_usable()
+    page.page.get_by_text("Reloading the page closes it").wait_for()
+    page.wait(f"bnvizStats.shown === {RECORDS - 1}")
+    shown, length, records = map(int, re.findall(r"\d+", page.text("record-readout").replace("\u2009", "")))
+    assert shown == length < records == RECORDS
+    assert "the newest ones, and one in" in page.attribute("record-readout", "title")
+    assert page.text("big-readout-0") == "NaN"
+    page.page.press(at("scrub"), "Home")
+    page.wait("bnvizStats.shown === 0")
+    assert float(page.text("big-readout-0")) > 0
+
+
+def test_a_layers_name_of_hundreds_of_signs_leaves_the_charts_title_whole(recordings, files):
+    page = recordings.open()
+    page.drop(files / "named.bnviz")
+    page.wait_usable()
+    card = page.page.locator(at("chart-statistics"))
+    of, title = card.locator(".bnviz-of"), card.locator(".bnviz-title")
+    assert of.get_attribute("title") == of.text_content() == NAME
+    assert of.evaluate("node => node.scrollWidth > node.clientWidth")
+    assert title.evaluate("node => node.scrollWidth <= node.clientWidth")
+    inside = card.bounding_box()
+    for part in card.locator("figcaption > *").all():
+        box = part.bounding_box()
+        assert inside["x"] <= box["x"]
+        assert box["x"] + box["width"] <= inside["x"] + inside["width"]
+
+
+def test_two_that_share_no_layer_are_told_apart_and_each_has_its_own_numbers(recordings, files):
+    page = recordings.open()
+    page.drop(files / "deep.bnviz", EXAMPLES["digits-conv"].path)
+    page.wait_usable()
+    assert page.text("verdicts") == "These two share no layer names: their layers stand one after the other."
+    page.wait("bnvizStats.shown === 297")
+    assert "step 3" in page.text("loss-readout-0")
+    assert "step 297" in page.text("loss-readout-1")
+    loss = page.text("big-readout-1")
+    page = recordings.open("?show=digits-conv")
+    page.wait_usable()
+    assert page.text("big-readout-0") == loss
 
 
 def test_who_goes_to_the_lab_and_back_finds_what_was_open(recordings, files):

@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow.compute
 import pyarrow.parquet
 import pytest
+import torch
 
+from bnviz import record
 from bnviz.experiment.presets import PRESETS
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.lab_recording import lab_recording
@@ -43,6 +45,23 @@ def test_a_recording_becomes_all_kinds_of_files(tmp_path: Path):
     assert len(list((tmp_path / "events" / "digits-conv").glob("*tfevents*"))) == 1
 
 
+def test_every_record_of_a_long_recording_is_exported_and_a_csv_says_what_it_leaves_out(tmp_path: Path, monkeypatch):
+    path = tmp_path / "long.bnviz"
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with record(model, path, every=1):
+        for _ in range(2300):
+            optimizer.zero_grad()
+            model(torch.ones(4, 3)).sum().backward()
+            optimizer.step()
+    monkeypatch.setattr("bnviz.sharing.numbers.MAX_CSV_ROWS", 100_000)
+    result = bnviz("export", str(path), "--parquet", str(tmp_path / "a.parquet"), "--csv", str(tmp_path / "a.csv"))
+    assert result.exit_code == 0
+    table = pyarrow.parquet.read_table(tmp_path / "a.parquet")
+    assert pyarrow.compute.count_distinct(table["step"]).as_py() == 2300
+    assert "the CSV has 100,000 of" in result.stderr
+
+
 def test_two_recordings_become_one_table(tmp_path: Path):
     assert bnviz("export", RUN, OTHER, "--parquet", str(tmp_path / "both.parquet")).exit_code == 0
     table = pyarrow.parquet.read_table(tmp_path / "both.parquet", columns=["name"])
@@ -66,6 +85,30 @@ def test_what_is_there_is_not_replaced(option: str, tmp_path: Path):
     result = bnviz("export", RUN, option, str(there))
     assert (result.exit_code, there.read_text()) == (2, "mine")
     assert "is there already: choose another name" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "said"),
+    [
+        ("--html", "there", "is there already"),
+        ("--html", "absent/run.html", "is no folder"),
+        ("--html", "run.csv", "is given twice"),
+        ("--tensorboard", "there", "is a file"),
+        ("--tensorboard", "events", "holds the event files of another run"),
+    ],
+)
+def test_where_one_place_is_refused_nothing_is_written_to_any(option, place, said, tmp_path, monkeypatch):
+    if option == "--tensorboard":
+        pytest.importorskip("tensorboard")
+    monkeypatch.chdir(tmp_path)
+    Path("there").write_text("mine")
+    (tmp_path / "events" / "digits-conv").mkdir(parents=True)
+    (tmp_path / "events" / "digits-conv" / "events.out.tfevents.1").touch()
+    before = sorted(tmp_path.rglob("*"))
+    result = bnviz("export", RUN, "--csv", "run.csv", option, place)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(
@@ -96,8 +139,9 @@ def test_a_file_that_was_cut_short_is_exported_as_far_as_it_goes_and_says_so(tmp
 
 def test_without_tensorboard_it_says_what_to_install(tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
-    result = bnviz("export", RUN, "--tensorboard", str(tmp_path))
+    result = bnviz("export", RUN, "--tensorboard", str(tmp_path), "--csv", str(tmp_path / "run.csv"))
     assert result.exit_code == 2
+    assert not list(tmp_path.iterdir())
     assert "python -m pip install tensorboard" in result.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -11,17 +12,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bnviz.commands import study_progress
+from bnviz.commands import study, study_progress
 from bnviz.commands.study_progress import _text, duration
 from bnviz.studies import bench as studies_bench
 from bnviz.studies import results
 from bnviz.studies.bench import Used
+from bnviz.studies.catalogue import CLAIMS
+from bnviz.studies.catalogue import STUDIES as REAL_STUDIES
+from bnviz.studies.claim import said
+from bnviz.studies.default_maps import MAPS
 from bnviz.studies.perform import Progress
 from bnviz.studies.results import as_result, to_table, write
+from bnviz.studies.rules import Estimate
 from bnviz.studies.store import Store
 from bnviz.studies.worker import Outcome
 from tests.commands.conftest import bnviz, lines
 from tests.commands.stand_in_study import STUDIES, stand_in
+from tests.studies import made_up
 from tests.studies.stand_in import MEASURE, alive, python, starts
 
 
@@ -60,9 +67,8 @@ def test_a_study_prints_its_verdict_and_keeps_its_rows_in_one_file(notes: Path):
     result = bnviz("study", "quick", "--out", "kept", "--workers", "1")
     assert result.exit_code == 0, result.stderr
     assert result.stdout.splitlines() == [
-        "quick: supported",
+        "quick: supported, 6 seeds",
         "  Quick ones",
-        "  2.5 seeds (95 % interval 0 to 5, 6 seeds)",
         "  the mean is 2.5",
     ]
     assert "6 done, 0 failed, 0 left" in result.stderr
@@ -70,11 +76,35 @@ def test_a_study_prints_its_verdict_and_keeps_its_rows_in_one_file(notes: Path):
     assert len(list(Path("kept").iterdir())) == 1
 
 
+@pytest.mark.parametrize("unit", sorted({claim.experiments[0].effect.unit for claim in CLAIMS.values()}))
+def test_a_claim_s_effect_is_said_once_in_the_unit_it_has(unit: str, capsys: pytest.CaptureFixture[str]):
+    claim = next(one for one in CLAIMS.values() if one.experiments[0].effect.unit == unit)
+    decisive = [experiment.key for experiment in claim.experiments if experiment.prediction]
+    verdict = claim.judge(made_up.rows(claim, dict.fromkeys(decisive, True)))
+    study._print_verdict(claim, verdict)
+    effect = said(Estimate(verdict.effect, verdict.low, verdict.high, verdict.seeds, verdict.bound), unit)
+    first, title, sentence = capsys.readouterr().out.splitlines()
+    assert first == f"{claim.name}: {verdict.title}, {verdict.seeds} seeds"
+    assert title.strip() == claim.title
+    assert sentence.count(effect) == 1
+
+
+def test_a_map_s_verdict_is_what_it_counts(capsys: pytest.CaptureFixture[str]):
+    study._print_verdict(MAPS["rate-and-depth"], MAPS["rate-and-depth"].judge([]))
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_the_help_s_examples_name_studies():
+    examples = re.findall(r"bnviz study ([a-z]\S*)", study.study.__doc__ or "")
+    assert examples
+    assert set(examples) <= {*REAL_STUDIES, "all"}
+
+
 def test_a_study_goes_on_from_what_is_kept(notes: Path):
     assert bnviz("study", "quick", "--seeds", "2").exit_code == 0
     result = bnviz("study", "quick", "--seeds", "5")
     assert "3 done, 2 kept from before, 0 failed" in result.stderr
-    assert "5 seeds)" in result.stdout
+    assert "supported, 5 seeds" in result.stdout
     assert sorted(seed for seed, _ in starts(notes)) == [0, 1, 2, 3, 4]
     assert len(list(Path("bnviz-studies").iterdir())) == 1
 

@@ -36,13 +36,15 @@ def layout(layers: int, norms: tuple[int, ...] = (1,)) -> Layout:
     )  # fmt: skip
 
 
-def history(layers: int, records: int, rng: np.random.Generator, *, norms: tuple[int, ...] = (1,)) -> History:
+def history(
+    layers: int, records: int, rng: np.random.Generator, *, norms: tuple[int, ...] = (1,), row: int = 2
+) -> History:
     """A recorded model's history of random numbers, NaN among them; a quarter of the quantities is never measured."""
     found = History(max_bytes=2**30, layout=layout(layers, norms))
     for number in range(records):
         shapes = {
             "loss": (), "percentiles": (1, layers, 7), "mean": (1, layers), "deviation": (1, layers), "dead": (layers,),
-            "gradient_z": (layers,), "gradient_weight": (layers,), "scalar": (2,), "gamma": (len(norms), 2),
+            "gradient_z": (layers,), "gradient_weight": (layers,), "scalar": (2,), "gamma": (len(norms), row),
         }  # fmt: skip
         values = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
         values["dead"][rng.random(layers) < 0.5] = np.nan
@@ -101,6 +103,16 @@ def test_edges_come_a_layer_where_they_differ_and_channels_a_norm(rng):
     assert (arm["norms"], arm["channels"], arm["channel_count"]) == ([0, 2], [[0, 5], [0, 7]], 2)
     assert arm["config"] is None
     assert arm["scalars"] == ["accuracy", "grad norm"]
+
+
+def test_a_layer_narrower_than_a_row_of_channels_shifts_nothing_that_comes_behind_it(rng):
+    sources = history(3, 5, rng, row=16), history(3, 4, rng, row=16)
+    run = playback(*sources)
+    page = Page([sizes_of(arm) for arm in json.loads(run._meta)["arms"]], layer=1)
+    page.take(pack({}, sources, [{}, {}], **page.question()))
+    for rows, detail, source in zip(page.rows, page.detail, sources, strict=True):
+        assert [row["step"].item() for row in rows.values()] == source["step"].tolist()
+        np.testing.assert_array_equal([one["gamma"] for one in detail.values()], source["gamma"][:, 0])
 
 
 def test_a_layer_without_channels_is_answered_with_none_and_is_done_with(rng):

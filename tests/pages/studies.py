@@ -11,9 +11,9 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from bnviz.studies.errors import StudyError
+from bnviz.studies.orders import Order
 from bnviz.studies.perform import Progress
 from bnviz.studies.results import Result
-from bnviz.studies.service import Order
 from bnviz.studies.study import Row, Study
 from tests.ui.lab import INDEX, _nodes, run
 

@@ -75,7 +75,7 @@ def test_a_claim_shows_what_is_said_what_it_needs_its_experiments_and_sources(sh
         assert part in said
     for experiment in CLAIM.experiments:
         assert experiment.words in said
-        assert experiment.predicts in said
+        assert experiment.predicted in said
     assert len(figures(page)) == len(CLAIM.experiments)
 
 
@@ -94,6 +94,27 @@ def test_every_claim_can_be_opened_measured_or_not_and_its_links_lead_to_its_net
         if "the lab" in label:
             found = {arm.replace(seed=0) for arm in decode(parse_qs(query)).arms}
             assert found & configs, label
+
+
+def test_premises_are_counted_apart_from_what_the_claim_predicts(shelf, service):
+    claim = CLAIMS["because-of-shift"]
+    roles = {one.key: one.role == "premise" for one in claim.experiments if one.prediction}
+    shelf[claim.name] = rows(claim, roles)
+    said = text(open_page("claims", claim=claim.name))
+    assert "6 seeds; the prediction is contradicted; of 3 premises 3 borne out." in said
+    assert "It is presupposed: Noisy BN drifts clearly more than BN." in said
+
+
+def test_an_effect_beside_the_predicted_range_is_marked_as_not_borne_out(shelf, service):
+    claim = CLAIMS["because-of-shift"]
+    made = rows(claim, {one.key: True for one in claim.experiments if one.prediction})
+    for row in made:
+        if "steps_to_90" in row["measures"]:
+            row["measures"]["steps_to_90"] = 40.0
+    shelf[claim.name] = made
+    page = open_page("claims", claim=claim.name)
+    assert 'is-missed">not borne out<' in words(page)
+    assert "The verdict not supported" in text(page)
 
 
 def test_opening_and_leaving_a_claim_is_in_the_address(service):
@@ -124,11 +145,11 @@ def test_a_link_that_cannot_be_read_is_said_and_the_list_is_there(query, service
 def test_measuring_again_shows_the_queue_the_progress_and_the_verdict_that_agrees(shelf, service):
     shelf[NAME] = rows(CLAIM, TRUE)
     page = press(open_page("claims", claim=NAME), "measure")
-    assert "Place 2 in the queue; 30 trainings." in text(page)
-    coming = rows(CLAIM, TRUE, range(3))
+    assert "Place 2 in the queue; 50 trainings." in text(page)
+    coming = rows(CLAIM, TRUE, range(5))
     service.deliver(coming[:7], failed=1, startup=1.0, seconds_left=42.0)
     said = text(run(page))
-    assert "7 of 30 trainings done, 1 failed, about 42 s left." in said
+    assert "7 of 50 trainings done, 1 failed, about 42 s left." in said
     assert "Measured here" not in said, "no verdict before the end"
     legends = {trace.get("name") for one in figures(page).values() for trace in one["figure"]["data"]}
     assert any(str(name).startswith("measured here") for name in legends), "rows are drawn as they come"
@@ -141,7 +162,7 @@ def test_measuring_again_shows_the_queue_the_progress_and_the_verdict_that_agree
 def test_runs_that_disagree_with_what_is_shipped_are_said_to(shelf, service):
     shelf[NAME] = rows(CLAIM, TRUE)
     page = press(open_page("claims", claim=NAME), "measure")
-    service.deliver(rows(CLAIM, FALSE, range(3)), "done")
+    service.deliver(rows(CLAIM, FALSE, range(5)), "done")
     said = text(run(page))
     assert "The runs here disagree." in said
     assert "The shipped verdict is “supported”, the one from the runs here “refuted”." in said
@@ -150,17 +171,20 @@ def test_runs_that_disagree_with_what_is_shipped_are_said_to(shelf, service):
 def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
     shelf[NAME] = rows(CLAIM, TRUE)
     page = open_page("claims", claim=NAME)
-    page.number_input[0].set_value(2)
+    page.number_input[0].set_value(4)
     page = press(run(page), "measure")
-    service.deliver(rows(CLAIM, TRUE, range(2)), "done")
-    assert "A verdict needs 3 seeds" in text(run(page))
+    service.deliver(rows(CLAIM, TRUE, range(4)), "done")
+    said = text(run(page))
+    assert "A verdict needs 5 seeds" in said
+    assert "(4 seeds: too few for an interval)" in said
+    assert "nan" not in said
 
 
 def test_cancelling_keeps_what_has_come(service):
     page = press(open_page("claims", claim=NAME), "measure")
     service.deliver(rows(CLAIM, TRUE, range(1))[:4])
     page = press(run(page), "cancel-measuring")
-    assert "Cancelled after 4 of 30 trainings." in text(page)
+    assert "Cancelled after 4 of 50 trainings." in text(page)
     assert len(figures(page)) == len(CLAIM.experiments)
 
 

@@ -19,6 +19,7 @@ from bnviz.studies.default_maps import MAPS
 from bnviz.studies.maps import Grid
 from bnviz.studies.study import as_row
 from bnviz.ui import claims_evidence, claims_measure, maps_state
+from bnviz.ui import maps as maps_page
 from bnviz.ui.claims_state import VERDICTS, ClaimsLink, decode_claims, encode_claims
 from bnviz.ui.maps import known_border, side
 from bnviz.ui.maps_own import FIELDS, offered
@@ -147,7 +148,14 @@ def test_the_form_makes_a_map_and_its_address():
 
 
 @pytest.mark.parametrize(
-    ("values", "said"), [("fast", "must be a number"), ("1", "two or more different values"), ("-2, -1", "no network")]
+    ("values", "said"),
+    [
+        ("fast", "must be a number"),
+        ("1", "two or more different values"),
+        ("-2, -1", "no network"),
+        ("0.1, inf", "finite values"),
+        ("nan, 0.1", "finite values"),
+    ],
 )
 def test_what_the_form_cannot_do_is_said(values, said):
     page = open_page("maps")
@@ -171,7 +179,8 @@ def test_the_form_offers_values_for_every_field_that_make_a_map(name):
     [{"map": "x"}, {"x": "seed:1,2", "y": "width:8,16"}, {"x": "width:8,16"}, {"x": "width:8", "y": "batch_size:8,16"},
      {"x": "width:8,16", "y": "width:8,16"}, {"width": "8"}, {"x": "width:1e9,2", "y": "batch_size:8,16"},
      {**OWN, "steps": "99999999"}, {**OWN, "steps": "x"}, {**OWN, "turns": "1@3:none"}, {**OWN, "x": "__class__:1,2"},
-     {**OWN, "x": "learning_rate:" + ",".join(f"{n}.5" for n in range(1, 400))}],
+     {**OWN, "x": "norm_momentum:0.1,inf"}, {**OWN, "x": "learning_rate:0.1,nan,5"},
+     {**OWN, "y": "dropout:-inf,0.5"}, {**OWN, "x": "learning_rate:" + ",".join(f"{n}.5" for n in range(1, 400))}],
 )  # fmt: skip
 def test_a_link_that_makes_no_map_is_said_and_the_first_map_is_there(query):
     with pytest.raises(ConfigError):
@@ -197,6 +206,69 @@ def test_every_map_of_ones_own_comes_back_from_its_address(data):
     assert encode_maps(decode_maps(query)) == query
 
 
+HOSTILE = ("0", "-1", "1e-320", "1e308", "1e400", "inf", "-inf", "nan", "-0.0", "true", "<b>", "1_0", "9" * 39, "")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_hostile_values_are_refused_or_make_a_map_that_is_drawn_and_comes_back(data):
+    fields = data.draw(st.lists(st.sampled_from(FIELDS), min_size=2, max_size=2, unique=True))
+    query = {"steps": "5"}
+    for key, name in zip("xy", fields, strict=True):
+        usual = offered(name).split(", ")[: data.draw(st.integers(0, 3))]
+        query[key] = f"{name}:{','.join([*usual, *data.draw(st.lists(st.sampled_from(HOSTILE), max_size=2))])}"
+    try:
+        own = decode_maps(query)
+    except ConfigError:
+        return
+    assert decode_maps(encode_maps(own)) == own
+    study = own.study()
+    for axis in (study.x, study.y):
+        edges = side(axis).edges
+        assert np.isfinite(edges).all()
+        assert edges == sorted(set(edges))
+    assert maps_page._arm_figure(study, study.grid([]), 0, None, waiting=False).to_json()
+
+
+@pytest.mark.parametrize("page", ["norm_eps:1e-5,1e-320", "learning_rate:0.1,1e308"])
+def test_a_map_of_extreme_values_is_drawn(page):
+    assert figures(open_page("maps", **{**OWN, "x": page}))
+
+
+def test_a_map_of_several_data_sets_says_the_border_of_each(service):
+    query = {**OWN, "y": "dataset:digits,moons"}
+    page = press(open_page("maps", **query), "measure")
+    study = decode_maps(query).study()
+    service.deliver(measured(study), "done")
+    assert "a network trains beyond 50% on digits, 50% on moons, halfway" in text(run(page)).replace("Digits", "digits")
+
+
+def test_a_figure_is_drawn_again_only_where_what_it_shows_has_changed(service, monkeypatch):
+    drawn = []
+    draw = maps_page._arm_figure
+    monkeypatch.setattr(maps_page, "_arm_figure", lambda *a, **k: drawn.append(a[2]) or draw(*a, **k))
+    page = press(open_page("maps", **{**OWN, "width": "17"}), "measure")
+    rows = measured(decode_maps({**OWN, "width": "17"}).study())
+    service.deliver(rows[:2])
+    page = run(page)
+    drawn.clear()
+    before = figures(page)
+    page = run(page)
+    assert drawn == []
+    assert figures(page) == before
+    service.deliver(rows[:3])
+    assert figures(run(page)) != before
+    assert drawn == [0]  # the other arm's cells are as they were
+
+
+def test_one_own_map_s_runs_are_not_another_s(service):
+    page = press(open_page("maps", **OWN), "measure")
+    service.deliver(measured(decode_maps(OWN).study()), "done")
+    mine, other = run(page).session_state["measuring"], {**OWN, "x": "learning_rate:0.02,0.2,2.0"}
+    assert mine.of(decode_maps(OWN).study()).rows
+    assert mine.of(decode_maps(other).study()) is None
+
+
 @given(st.sampled_from(list(MAPS)))
 def test_a_default_map_comes_back_from_its_address(name):
     assert decode_maps(encode_maps(name)) == name
@@ -216,7 +288,7 @@ def test_values_are_read_as_they_are_written_numbers_in_rising_order(values):
 def test_the_border_is_drawn_between_measured_cells_alone():
     trains = np.array([[[True, False, False], [True, True, False]]])
     seeds = np.array([[[1, 1, 0], [1, 1, 0]]])
-    grid = Grid(np.zeros((1, 2, 3)), seeds, trains, 0.5)
+    grid = Grid(np.zeros((1, 2, 3)), seeds, trains, np.full((1, 2, 3), 0.5))
     assert known_border(grid, 0) == [(0.5, -0.5, 0.5, 0.5), (0.5, 0.5, 1.5, 0.5)]
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from bnviz.live.registry import REGISTRY
+from bnviz.live.registry import REGISTRY, FullError, Registry
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.recordings_link import FILES_VARIABLE
+from bnviz.ui.recordings_state import RecordingsState
 from tests.ui.lab import _nodes, mounted, problems, run
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "recordings.py"
@@ -142,6 +143,39 @@ def test_what_cannot_be_opened_is_said_and_what_was_open_stays(files, said):
     assert data_of(page) == before
     assert page.query_params == {"show": CONV}
     assert problems(run(page)) == [], "it is said once"
+
+
+class Unread:
+    """A dropped file that nobody may read."""
+
+    name = "x.bnviz"
+
+    def getvalue(self) -> bytes:
+        raise AssertionError("read")
+
+
+def test_too_many_dropped_files_are_refused_before_one_is_read():
+    state = RecordingsState()
+    state.drop_files([Unread()] * 3)
+    assert "got 3: open two of them" in state.problem
+    assert state.sources == ()
+
+
+def test_where_no_place_is_left_nobody_waits_with_a_recording_in_memory(monkeypatch):
+    full = True
+    open_playback = Registry.open_playback
+
+    def crowded(registry, token, revision, make):
+        if full:
+            raise FullError("All places are taken")
+        return open_playback(registry, token, revision, make)
+
+    monkeypatch.setattr(Registry, "open_playback", crowded)
+    page = press(open_page(), f"show-{CONV}")
+    assert page.warning[0].value == "All places are taken"
+    assert (state_of(page).loaded, stages(page)) == (None, 0)
+    full = False
+    assert names_of(run(page)) == (CONV,), "it is read again"
 
 
 def test_a_file_that_was_cut_short_opens_as_far_as_it_goes(conv):

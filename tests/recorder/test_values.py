@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from bnviz.recorder import sampling, summary
-from bnviz.recorder.batchnorms import MAX_CHANNELS
+from bnviz.recorder.batchnorms import MAX_CHANNELS, _joined
 from bnviz.recorder.sampling import MAX_VALUES, Sampler
 from bnviz.recorder.series import Series, squared
 from tests.recorder.conftest import batch, mlp, sgd, train, watched
@@ -111,6 +111,42 @@ def test_batch_norm_layers_get_gamma_beta_batch_and_running_statistics():
         "running_variance": model[1].running_var,
     }.items():
         np.testing.assert_allclose(kept.norm(column, "1"), oracle[channels], rtol=1e-4, atol=1e-6, err_msg=column)
+
+
+class Elsewhere:
+    """Numbers on another device, as far as a machine without one can have them: they must be fetched to be used."""
+
+    device = torch.device("cuda", 1)
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values
+
+    def cpu(self) -> torch.Tensor:
+        return self.values
+
+
+def test_batch_norm_layers_on_several_devices_are_fetched_each_from_its_own():
+    here, there = torch.arange(3.0), torch.arange(3.0, 7.0)
+    assert _joined([here, Elsewhere(there), here]).tolist() == [0, 1, 2, 3, 4, 5, 6, 0, 1, 2]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a second device")
+def test_a_model_in_parts_on_two_devices_has_the_statistics_of_both():
+    class Parts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.here, self.there = nn.BatchNorm1d(4), nn.BatchNorm1d(4).cuda()
+
+        def forward(self, x):
+            return self.there(self.here(x).cuda())
+
+    model = Parts()
+    recording, kept = watched(model)
+    with recording:
+        model(torch.randn(16, 4) + 5).square().sum().backward()
+        sgd(model).step()
+    assert kept.norm("batch_mean", "here") == pytest.approx([5] * 4, abs=1)
+    assert kept.norm("batch_mean", "there") == pytest.approx([0] * 4, abs=1e-5)
 
 
 @pytest.mark.parametrize("size", [32, 1500])

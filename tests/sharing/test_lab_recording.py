@@ -178,6 +178,7 @@ def test_the_configuration_is_a_link_and_is_checked_as_one(parts, config, messag
         ({"arm": 2}, "arm must be from 0 to 1"),
         ({"arm": "0"}, "arm must be a whole number"),
         ({"step": 0}, "step 0 with id 2 follows step 1"),
+        ({"step": 2**32}, "step must be a whole number from 0 to 4294967295"),
         ({"id": 1}, "step 2 with id 1 follows step 1"),
         ({"loss": 3}, "loss must be a text"),
         ({"loss": array([1, 2])}, "loss must hold one numbers; it has 8 bytes"),

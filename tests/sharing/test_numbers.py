@@ -17,7 +17,7 @@ from bnviz.experiment.history import History
 from bnviz.experiment.presets import PRESETS
 from bnviz.experiment.snapshot import FIELDS, POINTS, Divergence, Snapshot, histogram_edges, kept_channels
 from bnviz.sharing.examples import EXAMPLES
-from bnviz.sharing.numbers import COLUMNS, EDGE, MAX_CSV_ROWS, to_csv, to_parquet
+from bnviz.sharing.numbers import COLUMNS, EDGE, MAX_CSV_ROWS, MAX_WORD, to_csv, to_parquet
 from bnviz.sharing.recording import read_recording
 from bnviz.sharing.recording_history import histories as recorded_histories
 from bnviz.training.comparison import Comparison
@@ -189,6 +189,37 @@ def test_recorded_numbers_read_back_exactly_with_their_layers_names(recorded):
     assert values(step=2, quantity="mean", label="'=conv") == [history["mean"][1, 0, 0]], "no formula"
     about = json.loads(pyarrow.parquet.read_schema(io.BytesIO(to_parquet(recorded, ["run"]))).metadata[b"bnviz"])
     assert about["networks"][0]["configuration"] is None
+
+
+@pytest.mark.parametrize("sign", ["x", '"', "名", "=", "🙂"])
+def test_a_stranger_s_long_names_do_not_make_a_table_of_many_bytes(sign, tmp_path):
+    layers = [layer(sign * 399 + str(number), "linear") for number in range(3)]
+    sample = np.linspace(-1, 1, 64)
+    records = [record(s, {(n, 0): sample for n in range(3)}, layers, scalars={sign * 390: 1.0}) for s in range(2)]
+    histories = recorded_histories([made(tmp_path / "run.bnviz", layers, records)])
+    data = to_csv(histories, [sign * 300])
+    _, *written = data.splitlines()
+    assert max(map(len, written)) <= 2 * MAX_WORD + 80
+    rows = from_csv(data)
+    assert len(rows) == len(written)
+    for number in range(3):
+        labels = {row["label"] for row in rows if row["layer"] == str(number + 1)}
+        assert len(labels) == 1
+        assert labels.pop().endswith(f"{sign}… {number + 1}"), "told apart by its number"
+    table = pyarrow.parquet.read_table(io.BytesIO(to_parquet(histories, ["run"])))
+    assert set(histories[0].layout.layers) <= set(table["label"].to_pylist()), "there it is whole"
+
+
+def test_channels_beyond_16_and_32_bits_keep_their_numbers(tmp_path):
+    layers = [layer("norm", "batch_norm", 40_000), layer("wide", "batch_norm", 2**40)]
+    sample = np.linspace(-1, 1, 64)
+    records = [record(s, {(0, 0): sample, (1, 0): sample}, layers) for s in range(2)]
+    histories = recorded_histories([made(tmp_path / "run.bnviz", layers, records)])
+    wanted = {*kept_channels(40_000, 16).tolist(), *kept_channels(2**40, 16).tolist()}
+    rows = [row for row in from_csv(to_csv(histories, ["run"])) if row["quantity"] == "gamma"]
+    assert {int(row["unit"]) for row in rows} == wanted
+    table = pyarrow.parquet.read_table(io.BytesIO(to_parquet(histories, ["run"]))).to_pylist()
+    assert {row["unit"] for row in table if row["quantity"] == "gamma"} == wanted
 
 
 def test_the_shipped_recordings_side_by_side_are_a_table():

@@ -9,7 +9,9 @@ import json
 import subprocess
 import sys
 import time
+import tracemalloc
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bnviz.sharing import gzip_members, recording_schema, recording_writer
+from bnviz.sharing import gzip_members, recording, recording_lines, recording_schema, recording_writer
 from bnviz.sharing.recording import RecordingReader, describe, read_recording
 from bnviz.sharing.recording_schema import CHANNELS, COLUMNS, SIZES, VERSION, RecordingError
 from bnviz.sharing.recording_writer import RecordingWriter
@@ -240,6 +242,7 @@ def packed(values: Any, dtype: str) -> str:
         ({"step": -1}, "step must be a whole number"),
         ({"step": 2**60}, "step must be a whole number"),
         ({"step": None}, "step must be a whole number"),
+        ({"step": 2**32}, "step must be a whole number from 0 to 4294967295"),
         ({"scalars": {"loss": "low"}}, "loss must be a finite number"),
         ({"scalars": {"loss": 1e300}}, "loss must be a finite number"),
         ({"scalars": {str(i): 0 for i in range(65)}}, "scalars must be an object of at most 64"),
@@ -295,6 +298,51 @@ def test_a_bomb_stops_at_the_limit():
     with pytest.raises(RecordingError, match="bytes of text in one part"):
         opened(lines(HEADER) + bomb)
     assert time.monotonic() - start < 1
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b'{"type":"remark"}\n', b""], ids=["empty", "remark", "empty member"])
+def test_lines_that_are_no_record_are_counted_too(line: bytes, monkeypatch: pytest.MonkeyPatch):
+    seen: list[bytes] = []
+    monkeypatch.setattr(recording, "MAX_LINES", 20)
+    monkeypatch.setattr(recording, "parse", lambda text: seen.append(text) or recording_lines.parse(text))
+    rest = gzip.compress(line * 500) if line else gzip.compress(b"") * 500
+    stream = io.BytesIO(lines(HEADER, BARE) + rest)
+    with pytest.raises(RecordingError, match="at most 20 lines; this file has more"):
+        read_recording(stream)
+    assert len(seen) <= 20
+
+
+def test_a_file_may_have_all_its_records_and_some_lines_more():
+    assert recording_schema.MAX_RECORDS + 2 < recording_schema.MAX_LINES < 1.01 * recording_schema.MAX_RECORDS
+
+
+def test_a_part_of_many_short_lines_is_read_line_by_line():
+    data = lines(HEADER) + gzip.compress(b"{}\n" * ((recording_schema.MAX_MEMBER - 100) // 3), 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordingError, match="lines; this file has more"):
+            read_recording(io.BytesIO(data))
+        assert tracemalloc.get_traced_memory()[1] < 4 * recording_schema.MAX_MEMBER
+    finally:
+        tracemalloc.stop()
+
+
+class Counted(tuple):
+    """Layers that count how often somebody goes through all of them."""
+
+    rounds = 0
+
+    def __iter__(self):
+        type(self).rounds += 1
+        return super().__iter__()
+
+
+def test_which_layers_are_batch_norm_is_found_once_a_file_and_not_once_a_record():
+    head = recording_lines.header(HEADER)
+    head = replace(head, layers=Counted(head.layers))
+    Counted.rounds = 0
+    found = [recording_lines.record({**BARE, "step": step}, head) for step in range(50)]
+    assert (len(found), Counted.rounds) == (50, 1)
 
 
 def test_many_small_bombs_stop_at_the_limit_too(monkeypatch: pytest.MonkeyPatch):

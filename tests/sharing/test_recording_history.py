@@ -13,13 +13,23 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import wasserstein_distance
 
 from bnviz.experiment.snapshot import BINS, CELLS
-from bnviz.sharing import recording_digest
+from bnviz.sharing.recording_axes import _names
 from bnviz.sharing.recording_bins import Distributions, rebin, shared_edges, wasserstein
+from bnviz.sharing.recording_digest import WHOLE, Digest, Room
 from bnviz.sharing.recording_history import histories
+from bnviz.sharing.recording_lines import Header, Record
 from bnviz.sharing.recording_schema import RecordingError
 from tests.sharing.recorded import layer, made, record, summarised
 
 RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def same_numbers(monkeypatch: pytest.MonkeyPatch):
+    """Each test draws the same, whichever ran before it."""
+    monkeypatch.setitem(globals(), "RANDOM", np.random.default_rng(3))
+
+
 LAYERS = [layer("conv", "conv"), layer("norm", "batch_norm", 40), layer("act", "activation"), layer("aux")]
 
 
@@ -104,6 +114,42 @@ def test_equal_names_are_told_apart(tmp_path: Path):
     assert history.layout.layers == ("x", "x (2)", "x (2) #2", "x #2")
 
 
+class Name(str):
+    """A layer's name that counts how often a label is made of it."""
+
+    __slots__ = ()
+    made = 0
+
+    def __format__(self, spec: str) -> str:
+        type(self).made += 1
+        return super().__format__(spec)
+
+
+def test_thousands_of_equal_names_are_told_apart_in_about_as_many_tries():
+    layers, calls = 2000, 2
+    keys = [(Name("x"), number, call) for number in range(layers) for call in range(calls)]
+    keys += [(Name(f"x #{number}"), 0, 0) for number in range(2, 500)]
+    names = _names(keys)
+    assert len(set(names)) == len(keys)
+    assert names[:4] == ("x", "x (2)", "x #2", "x (2) #2")
+    assert Name.made <= 3 * len(keys)
+
+
+names_of_layers = st.lists(
+    st.tuples(st.sampled_from(["x", "x #2", "x (2)", "x (2) #2", "x #2 #2"]), st.just(0), st.integers(0, 1)),
+    max_size=30,
+)
+
+
+@given(names_of_layers)
+def test_every_name_has_the_lowest_number_that_is_free(keys):
+    found: list[str] = []
+    for name, _, call in keys:
+        wanted = name if call == 0 else f"{name} (2)"
+        found.append(next(one for one in [wanted, *(f"{wanted} #{n}" for n in range(2, 99))] if one not in found))
+    assert _names(keys) == tuple(found)
+
+
 def test_reported_numbers_have_their_names_and_the_loss_is_a_quantity_of_its_own(plain):
     (history,) = histories([plain(2, scalars={"loss": 0.5, "accuracy": 0.25, "odd": None})])
     assert history.layout.scalars == ("accuracy", "odd")
@@ -116,7 +162,7 @@ def test_of_many_records_as_many_stay_as_a_history_would_keep(plain, limit):
     file = plain(300)
     row = histories([file])[0]
     size = sum(row[name].nbytes for name in row._columns) // len(row)
-    (history,) = histories([file], max_bytes=limit * size)
+    (history,) = histories([file], room=Room(history=limit * size))
     assert limit // 2 <= len(history) <= limit
     assert sum(column.nbytes for column in history._columns.values()) <= limit * size
     assert history["step"][0] == 0
@@ -125,16 +171,42 @@ def test_of_many_records_as_many_stay_as_a_history_would_keep(plain, limit):
     np.testing.assert_array_equal(history["drift_last"][1:], row["drift_last"][history.ids][1:])
 
 
-def test_a_file_of_large_records_is_thinned_while_it_is_read(plain, monkeypatch):
-    monkeypatch.setattr(recording_digest, "MAX_KEPT_BYTES", 200_000)
-    (history,) = histories([plain(100)])
+def test_a_file_of_large_records_is_thinned_while_it_is_read(plain):
+    (history,) = histories([plain(100)], room=Room(waiting=200_000))
     assert 8 <= len(history) < 50
     assert history["step"][-1] == 99
     assert history.layout.layers == ("conv", "conv (2)", "norm", "act")
 
 
+def test_of_ones_own_file_every_record_is_kept(plain):
+    file = plain(2500)
+    (shown,), (whole,) = histories([file]), histories([file], room=WHOLE)
+    assert len(shown) < len(whole) == 2500
+    assert list(whole["step"]) == list(range(2500))
+
+
+@pytest.mark.parametrize("what", ["the records before", "long names"])
+def test_what_is_kept_while_reading_is_bounded_with_the_records_before_and_their_names(what):
+    limit = 2**21
+    before = what == "the records before"
+
+    def one(step: int) -> Record:
+        columns = {"gamma": np.full((2500 if before else 0, 1), step, np.float32)}
+        scalars = {} if before else {f"{number}/{step}" + "x" * 390: 1.0 for number in range(20)}
+        return Record(step, 0.0, 1, skipped=False, learning_rate=None, scalars=scalars, columns=columns)
+
+    digest = Digest.of(Header("model", 1, "Net", ()), (one(step) for step in range(600)), Room(waiting=limit))
+    held = {id(found): found for kept in digest.kept for found in (kept.record, kept.before) if found is not None}
+    size = sum(
+        sum(values.nbytes for values in found.columns.values()) + sum(map(len, found.scalars))
+        for found in held.values()
+    )
+    assert limit / 8 < size <= limit
+    assert [digest.kept[0].record.step, digest.kept[-1].record.step] == [0, 599]
+
+
 def test_more_series_than_can_be_shown_are_refused(plain, monkeypatch):
-    monkeypatch.setattr(recording_digest, "MAX_SERIES", 3)
+    monkeypatch.setattr("bnviz.sharing.recording_digest.MAX_SERIES", 3)
     with pytest.raises(RecordingError, match="at most 3 different series"):
         histories([plain(1)])
 
@@ -170,6 +242,23 @@ def test_without_a_loss_outputs_decide_and_a_mask_of_infinities_is_no_break(tmp_
     assert broken_at(tmp_path, 6, set(range(6)), scalars={}).diverged is None
 
 
+def test_a_mask_of_infinities_that_fires_now_and_then_is_no_break_and_what_breaks_later_is(tmp_path: Path):
+    mask, bad = np.full(64, -np.inf), normal(64)
+    bad[0] = np.nan
+
+    def run(breaks: bool):
+        records = []
+        for step in range(10):
+            now_and_then = {(1, 0): mask, (2, 0): bad if breaks and step == 9 else normal(64)}
+            samples = {(0, 0): normal(64), **(now_and_then if step % 2 else {})}
+            records.append(record(step, samples, LAYERS[:3], scalars={}))
+        return histories([made(tmp_path / f"{breaks}.bnviz", LAYERS[:3], records)])[0]
+
+    assert run(breaks=False).diverged is None
+    broken = run(breaks=True).diverged
+    assert (broken.step, broken.where) == (9, "act")
+
+
 # --- distributions -----------------------------------------------------------------------------------------------
 
 SHAPES = {
@@ -186,10 +275,10 @@ SHAPES = {
 @pytest.mark.parametrize("one", SHAPES)
 @pytest.mark.parametrize("other", SHAPES)
 def test_the_distance_of_two_histograms_is_near_that_of_their_samples(one, other):
-    """To 2 % of the distance and of the narrower deviation; heavy tails, known by their number only, to 10 %."""
+    """To 3 % of the distance and of the narrower deviation; heavy tails, known by their number only, to 10 %."""
     first, second = (SHAPES[name](2048).astype(np.float32) for name in (one, other))
     exact = wasserstein_distance(first, second)
-    tails = 0.1 if "heavy" in (one, other) else 0.02
+    tails = 0.1 if "heavy" in (one, other) else 0.03
     slack = tails * exact + tails * max(min(first.std(), second.std()), 0.1)
     assert wasserstein(of([first]), of([second]))[0] == pytest.approx(exact, abs=slack)
 
@@ -268,10 +357,13 @@ def test_a_few_wild_records_do_not_squeeze_all_others(tmp_path: Path):
     assert (np.delete(inside, [50, 51]) > 0.97).all()
 
 
-def test_one_wild_file_does_not_squeeze_the_other(tmp_path: Path):
+@pytest.mark.parametrize("centre", [0.0, 8000.0, -30_000.0])
+def test_one_wild_file_does_not_squeeze_the_other(centre, tmp_path: Path):
     layers = [layer("x")]
     calm = made(tmp_path / "calm.bnviz", layers, [record(s, {(0, 0): normal()}, layers) for s in range(5)])
-    wild = made(tmp_path / "wild.bnviz", layers, [record(s, {(0, 0): normal(scale=1e4)}, layers) for s in range(5)])
+    wild = made(
+        tmp_path / "wild.bnviz", layers, [record(s, {(0, 0): normal(scale=1e4) + centre}, layers) for s in range(5)]
+    )
     edges = histories([calm, wild])[0].layout.edges[0, 0]
     assert edges[-1] - edges[0] < 10 * 8
 

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 
 import pytest
 
 from bnviz.studies.catalogue import CLAIMS, STUDIES
 from bnviz.studies.claim import GROUPS, Claim
+from bnviz.studies.effects import Level
 from bnviz.studies.measures import MEASURES
+from bnviz.studies.rules import FEWEST
 from tests.studies.made_up import rows
 
 ALL = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
@@ -68,7 +71,7 @@ def test_experiments_whose_premise_does_not_hold_decide_nothing(claim):
 
 
 @ALL
-@pytest.mark.parametrize("seeds", [range(0), range(2)], ids=["none", "two"])
+@pytest.mark.parametrize("seeds", [range(0), range(2), range(4)], ids=["none", "two", "four"])
 def test_too_few_runs_leave_a_claim_open(claim, seeds):
     verdict = claim.judge(rows(claim, fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True)), seeds))
 
@@ -125,6 +128,7 @@ def test_a_sentence_holds_the_effect_and_its_interval(claim):
         assert "{" not in finding.sentence
         if not math.isnan(finding.effect):
             assert finding.low <= finding.effect <= finding.high
+            assert finding.seeds == 6
 
 
 def test_equal_trials_of_several_claims_are_one():
@@ -139,19 +143,90 @@ def test_studies_are_named_by_what_a_command_line_takes():
         assert name.replace("-", "").isalnum()
         assert name == name.lower()
         assert 0 < study.check_seeds <= study.seeds
+        assert study.check_seeds >= FEWEST or not isinstance(study, Claim)
         assert {t.key for t in study.check_trials()} <= {t.key for t in study.default_trials()}
 
 
-@ALL
-def test_an_experiments_points_are_its_arms_values_by_seed(claim):
-    made = rows(claim, fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True)))
-    values = {row["key"]: row["measures"] for row in made}
+def test_where_one_network_diverged_the_seeds_that_count_are_said_and_nothing_is_decided():
+    claim = CLAIMS["replaces-dropout"]
+    made = rows(claim, fates(claim, dict.fromkeys(keys(claim, "test"), True)), range(10))
+    without = next(arm for arm in claim.arms if arm.name == "without BN")
+    broken = {without.seeded(seed).key for seed in range(3)}
+    for row in made:
+        if row["key"] in broken:
+            row["measures"]["test_loss"] = math.nan
 
+    accuracy, loss = (claim.judge(made).findings[index] for index in (1, 2))
+
+    assert (accuracy.seeds, accuracy.missing, accuracy.outcome) == (10, 0, "borne out")
+    assert (loss.seeds, loss.missing, loss.outcome) == (7, 3, "open")
+    assert "3 of 10 seeds gave no number, in one network alone" in loss.sentence
+    assert claim.judge(made).kind == "open"
+
+
+def test_seeds_of_which_a_network_was_not_run_are_not_counted():
+    claim = CLAIMS["replaces-dropout"]
+    made = rows(claim, fates(claim, dict.fromkeys(keys(claim, "test"), True)), range(8))
+    lost = next(arm for arm in claim.arms if arm.name == "without BN").seeded(3).key
+
+    found = claim.judge([row for row in made if row["key"] != lost]).findings
+
+    assert [finding.seeds for finding in found] == [8, 7, 7]
+    assert {finding.missing for finding in found} == {0}
+
+
+def well_initialised(arm) -> bool:
+    config = arm.trial.config
+    return config.activation == "relu" and config.init == "he"
+
+
+@ALL
+def test_well_initialised_relu_networks_are_counter_cases_wherever_others_are_tried_too(claim):
+    compared = [
+        one for one in claim.experiments
+        if one.prediction and one.role in ("test", "counter") and not isinstance(one.effect, Level)
+    ]  # fmt: skip
+    easy = [one for one in compared if all(map(well_initialised, one.arms))]
+    if len(easy) < len(compared):
+        assert {one.role for one in easy} <= {"counter"}
+
+
+@ALL
+def test_a_prediction_says_what_contradicts_it_as_the_rule_takes_it(claim):
     for experiment in claim.experiments:
-        points = experiment.points(made)
-        assert set(points) == {arm.name for arm in experiment.arms}
-        for arm in experiment.arms:
-            assert points[arm.name] == {
-                seed: values[arm.seeded(seed).key][experiment.shows] for seed in range(len(points[arm.name]))
-            }
-        assert experiment.points([]) == {arm.name: {} for arm in experiment.arms}
+        if experiment.prediction is None:
+            assert experiment.predicted == ""
+            continue
+        assert experiment.predicted.startswith(experiment.predicts)
+        assert "Borne out" in experiment.predicted
+        assert ("contradicted" in experiment.predicted) == bool(experiment.prediction.contradicted)
+        assert "contradict" not in experiment.predicts
+
+
+def test_shares_are_said_in_points_and_per_cent():
+    experiments = {one.key: one for name in ("faster", "any-batch-size") for one in CLAIMS[name].experiments}
+
+    assert experiments["sigmoid"].predicted.endswith("Borne out above 1.25 times; contradicted below 0.8 times.")
+    said = "Borne out between -2.0 points and +2.0 points; contradicted below -5.0 points."
+    assert experiments["two"].predicted.endswith(said)
+
+
+def test_every_prediction_of_a_claim_about_dropout_is_tried_on_the_same_data():
+    arms = CLAIMS["replaces-dropout"].arms
+
+    assert len({arm.trial.config.replace(normalization="none", dropout=0.0) for arm in arms}) == 1
+
+
+def test_small_batches_see_as_many_samples_as_large_ones():
+    for experiment in CLAIMS["any-batch-size"].experiments:
+        assert len({arm.trial.steps * arm.trial.config.batch_size for arm in experiment.arms}) == 1
+
+
+def test_drift_is_judged_by_every_measure_of_it():
+    measures = {"drift_path", "drift_per_look", "drift_from_start"}
+    because, reduces = CLAIMS["because-of-shift"], CLAIMS["reduces-drift"]
+
+    assert {one.shows for one in because.experiments if one.role == "premise"} == measures
+    networks = Counter(one.key.rpartition("-")[0] for one in reduces.experiments)
+    assert set(networks.values()) == {3}
+    assert {one.shows for one in reduces.experiments} == measures

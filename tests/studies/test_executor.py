@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from bnviz.experiment.config import ExperimentConfig
+from bnviz.studies import executor
 from bnviz.studies.bench import measure
-from bnviz.studies.executor import LocalPool, cores
+from bnviz.studies.errors import StudyError
+from bnviz.studies.executor import LocalPool
 from bnviz.studies.perform import perform
+from bnviz.studies.processes import cores
 from bnviz.studies.trial import Trial, run_trial
-from bnviz.studies.worker import hello, versions
-from tests.studies.stand_in import python
+from bnviz.studies.worker import RunTrial, hello, versions
+from tests.studies.stand_in import python, trials
 
 
 def seen_inside() -> dict[str, object]:
@@ -52,6 +55,25 @@ def test_a_greeting_says_who_is_there_and_with_what(shared_pool: LocalPool):
     found = shared_pool.submit(hello, ()).result()
     assert found.versions == versions()
     assert found.pid != os.getpid()
+
+
+@pytest.mark.parametrize("package", ["bnviz", "torch", "numpy"])
+def test_workers_with_another_version_are_never_ready(package: str, run: RunTrial, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(executor, "versions", lambda: {**versions(), package: "0.0.1"})
+    with LocalPool(1, warm=()) as pool:
+        for _ in range(2):
+            with pytest.raises(StudyError, match=rf"the workers have {package} \S+ and here is 0\.0\.1"):
+                pool.greet(60)
+            assert not pool.ready
+        with pytest.raises(StudyError, match="install the same version there"):
+            list(perform(trials(1), pool, run=run))
+
+
+def test_another_build_of_the_same_version_is_welcome(monkeypatch: pytest.MonkeyPatch):
+    torch = versions()["torch"].partition("+")[0]
+    monkeypatch.setattr(executor, "versions", lambda: {**versions(), "torch": f"{torch}+cu130"})
+    with LocalPool(1, warm=()) as pool:
+        assert pool.greet(60)
 
 
 def test_workers_never_run_the_caller_s_script_again(tmp_path: Path):

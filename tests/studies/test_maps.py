@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,6 +96,36 @@ def test_an_axis_is_logarithmic_where_its_numbers_span_more_than_ten():
     assert not map_study(BASE, ("dropout", (0.0, 0.5)), RATES).x.logarithmic
 
 
+@pytest.mark.parametrize("values", [(0.1, math.inf), (0.1, math.nan, 5.0), (-math.inf, 0.1)])
+def test_values_that_are_no_finite_numbers_are_refused_in_words(values):
+    with pytest.raises(ConfigError, match="finite values of learning_rate"):
+        map_study(BASE, ("learning_rate", values), SIZES)
+
+
+@pytest.mark.parametrize(
+    ("values", "logarithmic"), [((1e-320, 1e-5), False), ((1e-3, 1e200), False), ((1e-9, 1), True)]
+)
+def test_an_axis_so_long_that_its_edges_are_no_numbers_is_not_logarithmic(values, logarithmic):
+    assert map_study(BASE, ("norm_eps", values), RATES).x.logarithmic == logarithmic
+
+
+def test_what_trains_is_decided_on_each_data_set_by_its_own_chance_and_best():
+    study = map_study(BASE, RATES, ("dataset", ("digits", "moons")), arms=(("all", {}),))
+    accuracy = {0: (0.1, 0.5, 0.75), 1: (0.5, 0.75, 1.0)}  # digits, with chance at 0.1, and moons, with 0.5
+    rows = [
+        as_row(study.trial(cell, 0), {
+            "accuracy": accuracy[cell.row][cell.column], "broke": 0.0, "chance": 0.5 if cell.row else 0.1,
+        })
+        for cell in study.cells
+    ]  # fmt: skip
+
+    grid = study.grid(rows)
+
+    assert grid.trains[0].tolist() == [[False, True, True], [False, False, True]]
+    assert study.thresholds(grid) == {"digits": pytest.approx(0.425), "moons": pytest.approx(0.75)}
+    assert study.thresholds(study.grid(rows[:3])) == {"digits": pytest.approx(0.425)}
+
+
 def test_the_grid_shows_means_over_seeds_and_which_networks_train():
     study = own(seeds=2)
     rows = filled(study, lambda arm, row, column, seed: 0.9 if arm == 1 or column == 0 else 0.2 + 0.1 * seed, (0, 1))
@@ -103,7 +135,7 @@ def test_the_grid_shows_means_over_seeds_and_which_networks_train():
     np.testing.assert_allclose(grid.accuracy[0, :2], [[0.9, 0.25, 0.25]] * 2)
     np.testing.assert_array_equal(grid.seeds[:, :2], 2)
     assert np.isnan(grid.accuracy[:, 2]).all()
-    assert grid.threshold == pytest.approx(0.5)
+    assert study.thresholds(grid) == {"digits": pytest.approx(0.5)}
     assert grid.trains[:, :2].tolist() == [[[True, False, False]] * 2, [[True] * 3] * 2]
     assert not grid.trains[:, 2].any()
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.presets import PRESETS
 from bnviz.experiment.theory import gradient_factor
-from bnviz.studies.measures import MEASURES, WATCHES
+from bnviz.studies import measures
+from bnviz.studies.measures import MEASURES, WATCHES, Run
 from bnviz.studies.trial import Trial, run_trial
 from bnviz.training.comparison import Comparison
 from bnviz.training.gradient_shift import gradient_shift
@@ -76,7 +78,9 @@ def test_drift_is_what_the_history_shows():
 
     assert found["drift_per_look"] == pytest.approx(history["drift_last"][1:, -1].mean(), rel=1e-5)
     assert found["drift_from_start"] == pytest.approx(history["drift_start"][-1, -1])
-    assert found["drift_path"] > 0
+    rows = np.asarray(history["unit_percentiles"], float)[:, -1]
+    moves = np.abs(rows[1:, :, 1] - rows[:-1, :, 1]) / (rows[:-1, :, 2] - rows[:-1, :, 0])
+    assert found["drift_path"] == pytest.approx(moves.sum(0).mean(), rel=1e-5)
     assert math.isnan(measured(CONFIG, 0, "drift_per_look")["drift_per_look"])
 
 
@@ -94,9 +98,60 @@ def test_shift_and_landscape_are_those_of_the_looks():
     assert found["loss_range"] == pytest.approx(np.median(ranges))
 
 
+def observed(**looks):
+    """A run whose watched objects are made by hand."""
+    watched = {name: [SimpleNamespace(**one) for one in values] for name, values in looks.items()}
+    return Run(SimpleNamespace(), SimpleNamespace(diverged=None), watched=watched)
+
+
 def test_looks_that_give_no_number_are_left_out():
-    stuck = CONFIG.replace(normalization="none", init="normal", init_std=1e-6, hidden_layers=20)
+    ranges = [{"range": math.nan}, {"range": 1.0}, {"range": math.inf}, {"range": 4.0}, {"range": 2.0}]
 
-    found = measured(stuck, 5, "gradient_cosine", "smoothness")
+    assert MEASURES["loss_range"].read(observed(landscape=ranges)) == 2
+    assert math.isnan(MEASURES["loss_range"].read(observed(landscape=ranges[:1])))
+    shifts = [{"relative": np.array([0.0, inner, 0.0])} for inner in (1.0, math.nan, 3.0)]
+    assert MEASURES["gradient_shift"].read(observed(shift=shifts)) == 2
 
-    assert all(math.isnan(value) or math.isfinite(value) for value in found.values())
+
+def run(diverged=None, **paths):
+    """A run whose snapshots hold these quantities, one entry a look."""
+    looks = [dict(zip(paths, values, strict=True)) for values in zip(*paths.values(), strict=True)]
+    snapshots = [SimpleNamespace(step=step, values=values) for step, values in enumerate(looks)]
+    training = SimpleNamespace(diverged=diverged, data=SimpleNamespace(chance=0.1))
+    return Run(SimpleNamespace(), training, snapshots)
+
+
+def test_the_way_of_the_medians_is_in_spreads_of_where_each_step_begins():
+    first, second, third = [[0, 1, 2]], [[0, 3, 4]], [[5, 5, 15]]  # one unit: 15th, 50th, 85th percentile
+    other = [[9, 9, 9]]  # of a lower layer
+    paths = [[other, one] for one in (first, second, third)]
+
+    assert measures.drift_path(run(unit_percentiles=paths)) == pytest.approx(2 / 2 + 2 / 4)
+
+
+def test_the_way_of_the_medians_is_the_mean_over_units():
+    paths = [[[[0, 1, 2], [0, 1, 2]]], [[[0, 3, 4], [0, 1, 2]]]]
+
+    assert measures.drift_path(run(unit_percentiles=paths)) == pytest.approx((1 + 0) / 2)
+
+
+def test_a_network_that_broke_is_worth_a_guess_however_good_it_was_before():
+    accuracies = [0.9] * 6
+
+    assert measures.final(run(test_accuracy=accuracies)) == pytest.approx(0.9)
+    assert measures.final(run("at step 7", test_accuracy=accuracies)) == 0.1
+
+
+def test_the_accuracy_at_the_end_is_the_median_of_the_last_five_looks():
+    assert measures.final(run(test_accuracy=[0.0, 0.0, 0.5, 0.6, 0.7, 0.8, 0.1])) == pytest.approx(0.6)
+
+
+def test_growth_is_told_without_the_first_five_and_the_last_two_layers_of_deep_networks():
+    inner = [16.0, 8.0, 4.0, 2.0, 1.0]  # halved from layer to layer: squared, four times a layer towards the input
+    norms = [1e9, 1e-9, 1e9, 1e-9, 1e9, *inner, 1e5, 1e-5, 7.0]  # the last is the output layer's
+
+    assert measures.gradient_growth(run(gradient_z=[norms, [1.0] * 13])) == pytest.approx(4)
+
+
+def test_growth_is_told_by_all_hidden_layers_of_shallow_networks():
+    assert measures.gradient_growth(run(gradient_z=[[9.0, 3.0, 1.0, 50.0]])) == pytest.approx(9)

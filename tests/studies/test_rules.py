@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from bnviz.studies import rules
 from bnviz.studies.rules import Estimate, Prediction, about, above, below, times, weigh, weigh_slip
 
-sizes = st.integers(3, 10)
+sizes = st.integers(rules.FEWEST, 10)
 numbers = st.floats(0.01, 100)
 pairs = sizes.flatmap(
     lambda n: st.tuples(st.lists(numbers, min_size=n, max_size=n), st.lists(numbers, min_size=n, max_size=n))
@@ -53,10 +54,36 @@ def test_a_ratio_knows_no_unit_and_a_difference_no_origin(pair, factor):
 
 @few
 @given(pairs)
-def test_pairs_matter_and_the_order_of_seeds_does_not_to_the_effect(pair):
+def test_the_order_of_seeds_does_not_matter_to_the_effect(pair):
     first, second = arrays(pair)
 
     assert rules.ratio(first[::-1], second[::-1]).value == pytest.approx(rules.ratio(first, second).value)
+
+
+def test_pairs_matter_to_the_interval():
+    first, second = np.array([1.0, 2, 3, 4, 5, 6]), np.array([1.1, 1.9, 3.2, 3.9, 5.2, 5.9])
+    paired, crossed = rules.difference(first, second), rules.difference(first, second[::-1])
+
+    assert paired.value == pytest.approx(crossed.value)
+    assert crossed.high - crossed.low > 5 * (paired.high - paired.low)
+
+
+@pytest.mark.parametrize("size", rules.COVERAGE)
+def test_intervals_hold_the_truth_as_often_as_is_said(size):
+    random, tries = np.random.default_rng(3), 400
+    found = [rules.mean(random.normal(7, 2, size)) for _ in range(tries)]
+
+    assert np.mean([one.low <= 7 <= one.high for one in found]) == pytest.approx(rules.COVERAGE[size], abs=0.03)
+
+
+@pytest.mark.parametrize("size", [6, 8, 12])
+def test_an_interval_is_about_as_wide_as_students(size):
+    values = np.random.default_rng(size).normal(0, 1, size)
+    half = stats.t.ppf(0.975, size - 1) * np.std(values, ddof=1) / math.sqrt(size)
+
+    found = rules.mean(values)
+
+    assert found.high - found.low == pytest.approx(2 * half, rel=0.15)
 
 
 def test_an_interval_is_about_what_the_normal_approximation_gives_for_many_pairs():
@@ -83,26 +110,62 @@ def test_ties_and_equal_values_have_an_interval_too(values):
     assert min(values) <= found.low <= found.value <= found.high <= max(values)
 
 
-def test_pairs_with_a_missing_value_are_left_out():
-    found = rules.difference(np.array([1.0, np.nan, 3, 4, 5]), np.array([0.0, 1, np.inf, 3, 4]))
+def test_pairs_in_which_both_arms_lack_a_value_are_left_out_and_counted():
+    first, second = np.array([1.0, np.nan, 3, 4, 5, 6]), np.array([0.0, np.inf, 2, 3, 4, 5])
 
-    assert found == Estimate(1, 1, 1, 3)
+    assert rules.difference(first, second) == Estimate(1, 1, 1, 5, missing=1)
+
+
+@pytest.mark.parametrize("compare", [rules.difference, rules.ratio])
+@pytest.mark.parametrize("gone", [np.nan, np.inf])
+def test_where_one_arm_alone_lacks_a_value_nothing_is_decided(compare, gone):
+    whole, holed = np.arange(1.0, 9), np.array([1.0, 2, gone, 4, 5, 6, 7, 8])
+    for pair in ((whole, holed), (holed, whole)):
+        found = compare(*pair)
+        assert (found.pairs, found.missing, found.lopsided) == (7, 1, True)
+        assert above(-9, -9).outcome(found) == "open"
+    assert not compare(whole, whole).lopsided
+
+
+def test_a_mean_of_runs_of_which_some_gave_no_number_decides_nothing():
+    found = rules.mean(np.array([1.0, 1, 1, 1, 1, 1, np.nan]))
+
+    assert (found.pairs, found.missing, found.value) == (6, 1, 1)
+    assert above(0, 0).outcome(found) == "open"
+
+
+def test_what_is_not_positive_has_no_ratio_and_is_counted_as_missing():
+    found = rules.ratio(np.array([4.0, 4, 4, 4, 4, 0, -1]), np.array([2.0, 2, 2, 2, 2, 2, 2]))
+
+    assert (found.value, found.pairs, found.missing) == (pytest.approx(2), 5, 2)
+    assert found.lopsided
+
+
+def test_fewer_pairs_than_an_interval_needs_have_an_effect_alone():
+    found = rules.difference(np.array([3.0, 4, 5, 6]), np.ones(4))
+
+    assert found.value == 3.5
+    assert math.isnan(found.low)
+    assert math.isnan(found.high)
+    assert above(0, 0).outcome(found) == "open"
 
 
 def test_runs_that_never_got_there_make_the_first_arm_at_least_so_slow():
-    found = rules.duration_ratio(np.array([np.nan, 400, 500.0]), np.array([10.0, 10, 10]), 1000, 1000)
+    found = rules.duration_ratio(np.array([np.nan, 400, 500.0, 400, 400]), np.full(5, 10.0), 1000, 300)
 
     assert found.bound == "at least"
-    assert found.value == pytest.approx((100 * 40 * 50) ** (1 / 3))
+    assert found.value == pytest.approx((100 * 40 * 50 * 40 * 40) ** (1 / 5))
+    assert (found.pairs, found.missing) == (5, 0)
     assert math.isinf(found.high)
     assert times(20).outcome(found) == "borne out"
     assert about(50, 40).outcome(found) == "undecided"
 
 
 def test_runs_that_never_got_there_make_the_second_arm_at_most_so_fast():
-    found = rules.duration_ratio(np.array([10.0, 10, 10]), np.array([np.nan, 400, 500.0]), 1000, 1000)
+    found = rules.duration_ratio(np.full(5, 10.0), np.array([np.nan, 400, 500.0, 400, 400]), 300, 1000)
 
     assert found.bound == "at most"
+    assert found.value == pytest.approx(1 / (100 * 40 * 50 * 40 * 40) ** (1 / 5))
     assert found.low == 0
     assert times(1.25).outcome(found) == "contradicted"
 
@@ -119,10 +182,10 @@ def test_where_both_arms_were_cut_off_nothing_is_known():
 
 def test_a_pair_in_which_nobody_arrived_says_nothing():
     nan = np.nan
-    found = rules.duration_ratio(np.array([20, nan, 20, 20]), np.array([10, nan, 10, 10]), 100, 100)
+    found = rules.duration_ratio(np.array([20, nan, 20, 20, 20, 20]), np.array([10, nan, 10, 10, 10, 10]), 100, 100)
 
     assert (found.value, found.low, found.high) == pytest.approx((2, 2, 2))
-    assert found.pairs == 3
+    assert (found.pairs, found.missing, found.lopsided) == (5, 1, False)
 
 
 def test_a_network_trains_above_halfway_from_chance_to_the_best():
@@ -144,12 +207,17 @@ def test_the_largest_value_and_the_span_are_of_what_is_good_a_seed():
         (times(2), 2.1, 3, "borne out"),
         (times(2), 1.9, 3, "undecided"),
         (times(2), 0.2, 0.4, "contradicted"),
-        (times(2), 0.2, 0.6, "undecided"),
+        (times(2), 0.2, 0.6, "not borne out"),
+        (times(2), 1.5, 2, "not borne out"),
         (above(0.1, -0.1), 0.11, 0.2, "borne out"),
         (above(0.1, -0.1), -0.3, -0.2, "contradicted"),
-        (above(0.1, -0.1), -0.05, 0.05, "undecided"),
+        (above(0.1, -0.1), -0.05, 0.05, "not borne out"),
+        (above(0.1, -0.1), -0.3, 0.2, "undecided"),
         (below(1, 2), 0.1, 0.9, "borne out"),
         (below(1, 2), 2.1, 5, "contradicted"),
+        (below(1, 2), 1.1, 1.9, "not borne out"),
+        (below(1, 2), 1.5, 2.5, "not borne out"),
+        (below(1, 2), 0.5, 1.5, "undecided"),
         (about(1, 0.1), 0.95, 1.05, "borne out"),
         (about(1, 0.1), 0.5, 0.6, "contradicted"),
         (about(1, 0.1), 1.5, 1.6, "contradicted"),
@@ -168,16 +236,32 @@ def test_more_certainty_never_turns_an_outcome_around(middle, width, limit, cont
     wide = prediction.outcome(Estimate(middle, middle - width, middle + width, 5))
     narrow = prediction.outcome(Estimate(middle, middle - width / 2, middle + width / 2, 5))
 
-    assert wide in ("undecided", narrow)
+    told = {"undecided": 0, "not borne out": 1, "borne out": 2, "contradicted": 2}
+    assert wide == narrow or told[wide] < told[narrow]
+    assert (wide, narrow) != ("not borne out", "borne out")
 
 
-def test_two_runs_are_too_few_for_an_outcome():
-    assert times(2).outcome(Estimate(10, 9, 11, 2)) == "open"
+def test_four_runs_are_too_few_for_an_outcome():
+    assert times(2).outcome(Estimate(10, 9, 11, 4)) == "open"
+    assert times(2).outcome(Estimate(10, 9, 11, 5)) == "borne out"
 
 
 def test_what_bears_out_and_what_contradicts_must_not_overlap():
     with pytest.raises(ValueError, match="overlap"):
         Prediction((0, 2), ((1, 3),))
+
+
+@pytest.mark.parametrize(
+    ("prediction", "words"),
+    [
+        (times(1.25), "borne out above 1.25; contradicted below 0.8"),
+        (below(1, 2), "borne out below 1; contradicted above 2"),
+        (about(1, 0.5), "borne out between 0.5 and 1.5; contradicted below 0.5 or above 1.5"),
+        (Prediction((0, 1), ()), "borne out between 0 and 1; no contrary"),
+    ],
+)
+def test_a_prediction_says_its_ranges(prediction, words):
+    assert prediction.words(lambda value: f"{value:g}") == words
 
 
 @pytest.mark.parametrize(
@@ -189,6 +273,9 @@ def test_what_bears_out_and_what_contradicts_must_not_overlap():
         (["contradicted"] * 2, "refuted"),
         (["contradicted", "undecided"], "unsupported"),
         (["undecided"], "unsupported"),
+        (["not borne out", "borne out"], "conditional"),
+        (["not borne out", "contradicted"], "unsupported"),
+        (["not borne out"], "unsupported"),
         (["borne out", "open"], "open"),
         ([], "open"),
     ],

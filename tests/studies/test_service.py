@@ -14,7 +14,8 @@ from bnviz.studies import service
 from bnviz.studies.catalogue import STUDIES
 from bnviz.studies.errors import StudyError
 from bnviz.studies.executor import LocalPool
-from bnviz.studies.service import ENDED, Order, Service, affordable
+from bnviz.studies.orders import ENDED, Order
+from bnviz.studies.service import Service, affordable
 from bnviz.studies.study import Study
 from bnviz.studies.trial import Trial
 from bnviz.studies.worker import RunTrial
@@ -160,6 +161,96 @@ def test_a_large_study_is_measured_with_fewer_seeds_or_not_at_all(served: Servic
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_can_be_measured_by_a_visitor(name: str):
     assert affordable(STUDIES[name]) >= 1
+
+
+def test_a_long_study_gives_way_to_others_after_its_turn_and_keeps_its_rows(
+    served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(service, "TURN", 0.3)
+    served.order("long", made(each=60, seconds=0.02), 1)
+    until(served, "long", lambda order: order.state == "running")
+    served.order("short", made("other", each=1), 5)
+    assert until(served, "short", ended).state == "done"
+    found = served.look("long")
+    assert found is not None
+    assert found.state in ("running", "waiting")
+    assert 0 < len(found.rows) < 60
+    before = len(found.rows)
+    found = until(served, "long", ended)
+    assert (found.state, found.progress.done, found.progress.left, found.progress.total) == ("done", 60, 0, 60)
+    assert sorted(row["seed"] for row in found.rows) == list(range(60))
+    assert before < 60
+    own = [seed for seed, _ in starts(notes)]
+    assert sum(own.count(seed) for seed in range(5, 60)) == 55  # nothing that was begun is begun again
+    assert len({pid for _, pid in starts(notes)}) == 1  # nor is a process
+
+
+def test_who_has_not_had_a_turn_comes_before_those_who_have(served: Service, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(service, "TURN", 0.1)
+    for session in ("a", "b"):
+        served.order(session, made(each=200, seconds=0.02), 1)
+    found = until(served, "a", lambda order: order.state == "waiting" and len(order.rows) > 0)
+    served.order("new", made(), 1)
+    found = served.look("new")
+    assert found is not None
+    assert found.place <= 1 or found.state in ENDED
+    assert until(served, "new", ended).state == "done"
+    assert all((found := served.look(session)) and found.state not in ENDED for session in ("a", "b"))
+
+
+def test_the_time_to_wait_is_the_turns_of_those_before(served: Service):
+    served.order("a", made(seconds=60), 1)
+    until(served, "a", lambda order: order.state == "running")
+    waits = [served.order(session, made(session), 1).wait for session in ("b", "c", "d")]
+    assert all(wait is not None for wait in waits)
+    found = served.look("a")
+    assert found is not None
+    assert found.wait is None
+    for count, wait in enumerate(waits, 1):
+        assert (count - 1) * service.TURN <= (wait or 0.0) <= count * service.TURN
+
+
+def test_where_all_places_are_taken_one_that_had_its_turn_gives_way(served: Service, monkeypatch: pytest.MonkeyPatch):
+    served.order("first", made(), 1)
+    until(served, "first", ended)  # the worker is ready now
+    monkeypatch.setattr(service, "MAX_WAITING", 2)
+    monkeypatch.setattr(service, "TURN", 0.3)
+    served.order("a", made(each=200, seconds=0.02), 1)
+    until(served, "a", lambda order: order.state == "running")
+    for session in ("b", "c"):
+        served.order(session, made(each=200, seconds=0.02), 1)
+    with pytest.raises(StudyError, match="a place is free then"):
+        served.order("new", made(), 1)
+    until(served, "a", lambda order: order.state == "waiting")
+    served.order("new", made(), 1)
+    found = served.look("a")
+    assert found is not None
+    assert found.state == "cancelled"
+    assert "Others wait" in found.problem
+    assert found.rows
+    assert until(served, "new", ended).state == "done"
+
+
+def test_studies_that_have_ended_take_nobody_s_place(served: Service, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(service, "MAX_JOBS", 3)
+    for session in "abcde":
+        served.order(session, made(), 1)
+        assert until(served, session, ended).state == "done"
+    assert [served.look(session) is None for session in "abcde"] == [True, True, False, False, False]
+    served.order("d", made("other"), 1)  # instead of its own
+    assert until(served, "d", ended).study == "other"
+    assert served.look("c") is not None
+
+
+def test_a_study_that_nobody_at_all_looks_at_is_ended(served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(service, "FREED_AFTER", 0.5)
+    served.order("gone", made(seconds=60), 1)
+    until(served, "gone", lambda _: bool(starts(notes)))
+    ((_, pid),) = starts(notes)
+    since = time.monotonic()
+    while alive(pid):
+        assert time.monotonic() - since < 20
+        time.sleep(0.01)
 
 
 def test_the_queue_is_bounded(served: Service, monkeypatch: pytest.MonkeyPatch):

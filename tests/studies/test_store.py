@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 import threading
 from datetime import UTC, datetime, timedelta
@@ -99,6 +100,24 @@ def test_what_is_kept_is_there_for_the_next_and_what_failed_is_not(tmp_path: Pat
     kept.flush()
     assert seeds(kept.folder) == [0]
     assert len(list(kept.folder.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("package", "counts"), [("torch", False), ("numpy", False), ("python", True), ("bnviz", True)])
+def test_rows_of_another_torch_or_numpy_are_kept_and_not_finished(tmp_path: Path, package: str, counts: bool):
+    kept = Store(tmp_path)
+    kept.add({**row(0), "versions": {**versions(), package: "0.0.1"}})
+    kept.add(row(1))
+    kept.compact()
+    assert seeds(tmp_path) == ([0, 1] if counts else [1])
+    (file,) = tmp_path.iterdir()
+    assert sorted(read(file)["seed"].to_pylist()) == [0, 1]
+
+
+def test_another_build_of_the_same_torch_counts(tmp_path: Path):
+    kept = Store(tmp_path)
+    kept.add({**row(0), "versions": {**versions(), "torch": versions()["torch"].partition("+")[0] + "+cu130"}})
+    kept.flush()
+    assert seeds(tmp_path) == [0]
 
 
 def test_rows_are_written_as_time_passes_and_when_there_are_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -251,7 +270,7 @@ def test_shipped_results_are_read_by_the_study_s_name_without_failures(tmp_path:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_s_name_is_a_file_s_name(name: str):
-    assert results.NAME.fullmatch(name)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name)
 
 
 @pytest.mark.parametrize("name", ["no_such_study", "", "../store", "a/b", "x.parquet"])

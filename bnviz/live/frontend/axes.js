@@ -103,14 +103,31 @@ export function line(ctx, x1, y1, x2, y2) {
   ctx.stroke();
 }
 
-/** Log10 axis: ticks at whole powers, thinned to at most `most`. */
+/** Log10 axis: ticks at whole powers, thinned to at most `most`; also at 2 and 5 where few powers are in sight. */
 export function powerTicks(low, high, most = 5) {
   const first = Math.ceil(low - 1e-9);
   const last = Math.floor(high + 1e-9);
   const every = Math.max(1, Math.ceil((last - first + 1) / most));
   const ticks = [];
   for (let exponent = first; exponent <= last; exponent += 1) if (exponent % every === 0) ticks.push(exponent);
-  return { ticks: ticks.length ? ticks : [first], format: power };
+  return last - first + 1 < FEW_POWERS ? between(low, high, ticks.length > 0) : { ticks, format: power };
+}
+
+/** With fewer whole powers in sight a log axis has ticks at 2 and 5 too: one label alone tells no scale. */
+export const FEW_POWERS = 3;
+
+/** Ticks at 1, 2 and 5 of each decade: "2" between whole powers, the number itself where no power is in sight. */
+function between(low, high, anyPower) {
+  const ticks = [];
+  for (let decade = Math.floor(low); decade <= high; decade += 1)
+    for (const digit of [1, 2, 5]) {
+      const place = decade + Math.log10(digit);
+      if (place >= low - 1e-9 && place <= high + 1e-9) ticks.push(place);
+    }
+  const isPower = (place) => Math.abs(place - Math.round(place)) < 1e-9;
+  const digitOf = (place) => String(Math.round(10 ** (place - Math.floor(place))));
+  const format = (place) => (isPower(place) ? power(Math.round(place)) : anyPower ? digitOf(place) : tick(10 ** place));
+  return { ticks: ticks.length ? ticks : [(low + high) / 2], format };
 }
 
 /** Marker by arm: circle, square, triangle, diamond. */

@@ -2,7 +2,7 @@
 
 import { CHARTS, available, defaults } from "./charts.js";
 import { Combobox } from "./combobox.js";
-import { el, setText } from "./dom.js";
+import { el, setAttribute, setText } from "./dom.js";
 import { helpButton, placeBeside } from "./help.js";
 import { isModel, layerName, layerNames } from "./names.js";
 import { pointNames, pointOrder } from "./points.js";
@@ -193,7 +193,7 @@ export class Board {
     const body = el("div", { class: "bnviz-body" });
     const tools = el("span", { class: "bnviz-options" });
     const summary = el("p", { class: "bnviz-hidden", id: `bnviz-summary-${id}`, "data-bnviz": `summary-${id}` });
-    const layer = layered ? el("span", { class: "bnviz-of" }) : null;
+    const layer = layered ? el("span", { class: "bnviz-of" }, el("bdi")) : null;
     const node = el(
       "figure",
       {
@@ -205,7 +205,14 @@ export class Board {
         "aria-label": title,
         "aria-describedby": summary.id,
       },
-      el("figcaption", {}, el("span", { class: "bnviz-title" }, title), layer, tools, save.button, button),
+      el(
+        "figcaption",
+        {},
+        el("span", { class: "bnviz-named" }, el("span", { class: "bnviz-title", title }, title), layer),
+        tools,
+        save.button,
+        button,
+      ),
       body,
       summary,
       popup,
@@ -242,7 +249,13 @@ export class Board {
     if (this.layer.value !== String(app.layer)) this.layer.value = String(app.layer);
     if (this.point.value !== String(app.point)) this.point.value = String(app.point);
     if (isModel(app.meta)) this.search.set(app.layer);
-    for (const card of this.cards.values()) if (card.layer) setText(card.layer, layerName(app.meta, app.layer));
+    for (const { layer } of this.cards.values()) if (layer) this.nameLayer(layer);
+  }
+
+  nameLayer(node) {
+    const name = layerName(this.app.meta, this.app.layer);
+    setText(node.firstChild, name);
+    setAttribute(node, "title", name);
   }
 
   summarize() {

@@ -5,7 +5,7 @@ import { CanvasChart } from "./canvas.js";
 import { el } from "./dom.js";
 import { brief, count } from "./format.js";
 import { finiteRuns, path } from "./distribution.js";
-import { channelNumber, isModel, isNorm, layerName, normsFrom } from "./names.js";
+import { channelNumber, endOf, isModel, isNorm, keptChannels, layerName, normsFrom } from "./names.js";
 import { alpha } from "./theme.js";
 import { clip, columns, cursor, steady } from "./timepanels.js";
 
@@ -93,6 +93,8 @@ export class Affine extends CanvasChart {
           "smallest / median / largest",
           [finite[0], finite[finite.length >> 1], finite[finite.length - 1]].map(brief).join(" / "),
         ]);
+      const kept = keptChannels(this.app.meta, index, this.app.layer);
+      if (finite.length && kept) rows.push(["drawn", kept]);
     });
     return { title: `${row.name === "gamma" ? "γ" : "β"} · step ${count(step)}`, rows };
   }
@@ -129,12 +131,13 @@ function offerNorm(chart, ctx) {
   chart.offer ??= chart.host.appendChild(el("button", { type: "button", class: "bnviz-button is-quiet bnviz-offer" }));
   chart.offer.hidden = !needed;
   if (!needed) return false;
-  chart.offer.textContent = `Show ${layerName(meta, next)}`;
+  chart.offer.textContent = `Show ${endOf(layerName(meta, next), 32)}`;
+  chart.offer.title = layerName(meta, next);
   chart.offer.onclick = () => chart.app.setLayer(next);
   const names = normsFrom(meta, layer)
     .slice(0, 3)
-    .map((norm) => layerName(meta, norm));
-  chart.say(ctx, `${layerName(meta, layer)} is no batch-norm layer: choose one, such as ${names.join(", ")}.`, {
+    .map((norm) => endOf(layerName(meta, norm)));
+  chart.say(ctx, `${endOf(layerName(meta, layer))} is no batch-norm layer: choose one, such as ${names.join(", ")}.`, {
     x: 0,
     y: 0,
     w: chart.width,
@@ -238,11 +241,13 @@ export class Statistics extends CanvasChart {
     });
     if (!best) return null;
     const arm = this.app.meta.arms[best.arm];
+    const kept = keptChannels(this.app.meta, best.arm, this.app.layer);
     return {
       title: `${arm.name} · channel ${channelNumber(arm, this.app.layer, best.channel)}`,
       rows: [
         [panel.label, brief(best.b)],
         [`running ${panel.name}`, brief(best.a)],
+        ...(kept ? [["drawn", kept]] : []),
       ],
     };
   }

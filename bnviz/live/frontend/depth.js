@@ -6,6 +6,7 @@ import { DASHES } from "./dom.js";
 import { brief } from "./format.js";
 import { isModel, layerName, shortName, weightName } from "./names.js";
 import { layerTicks } from "./histograms.js";
+import { depthWords, paintBorder } from "./sharednames.js";
 import { steady } from "./timepanels.js";
 
 const LEFT = 42;
@@ -51,6 +52,7 @@ export class GradientDepth extends CanvasChart {
       y: { scale: this.y, ticks, format, label: `‖${this.choices.chosen}‖` },
     });
     if (isModel(app.meta)) this.paintChosen(ctx, box);
+    paintBorder(ctx, app, box, (layer) => this.x(layer + 0.5));
     curves.forEach((logs, arm) => this.paintArm(ctx, arm, logs));
     curves.forEach((logs, arm) => this.paintTheory(ctx, arm, logs));
     if (isModel(app.meta)) app.store.arms.forEach((_, arm) => this.paintZeros(ctx, box, arm));
@@ -158,8 +160,8 @@ export class GradientDepth extends CanvasChart {
       .filter((_, arm) => this.theoryHolds(arm))
       .map(({ theory }) => `×${Math.sqrt(theory.factor).toFixed(2)}`);
     if (isModel(this.app.meta) && this.app.store.arms.some((_, arm) => this.zeros(arm).length))
-      return "layer, input to output; marks at the bottom: exactly 0";
-    return factors.length ? `dotted: theory, ${[...new Set(factors)].join(" and ")} a layer` : "layer, input to output";
+      return `${depthWords(this.app)}; marks at the bottom: exactly 0`;
+    return factors.length ? `dotted: theory, ${[...new Set(factors)].join(" and ")} a layer` : depthWords(this.app);
   }
 
   describe(px) {

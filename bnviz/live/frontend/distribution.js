@@ -3,7 +3,7 @@
 import { alpha } from "./theme.js";
 import { DASHES } from "./dom.js";
 import { brief } from "./format.js";
-import { isModel, layerName } from "./names.js";
+import { endOf, isModel, layerName } from "./names.js";
 import { pointLabel } from "./points.js";
 import { TimePanels, robustExtent } from "./timepanels.js";
 
@@ -43,21 +43,21 @@ export class Distribution extends TimePanels {
     const history = this.app.store.arms[arm];
     if (this.app.layer >= history.layers) {
       this.say(ctx, `has only ${history.layers} hidden layers`, box);
-      return;
+      return Infinity;
     }
-    if (!picked.length) return;
+    if (!picked.length) return -Infinity;
     const { data, width } = history.columns.percentiles;
     const start = this.offset(arm);
     const at = (index, quantile) => data[index * width + start + quantile];
     if (isModel(this.app.meta) && !picked.some((index) => Number.isFinite(at(index, 3)))) {
-      this.say(ctx, `no data of ${layerName(this.app.meta, this.app.layer)}`, box);
-      return;
+      this.say(ctx, `no data of ${endOf(layerName(this.app.meta, this.app.layer))}`, box);
+      return Infinity;
     }
     const colour = this.app.theme.armsRgb[arm % 4];
     const place = (index) => x(history.steps[index]);
     if (picked.length === 1) {
       this.paintFirst(ctx, box, y, (quantile) => at(picked[0], quantile), colour);
-      return;
+      return Infinity;
     }
     for (const [low, high, opacity] of BANDS) {
       ctx.fillStyle = alpha(colour, opacity);
@@ -75,6 +75,7 @@ export class Distribution extends TimePanels {
     ctx.setLineDash(DASHES[arm % 4]);
     for (const run of finiteRuns(picked, (index) => at(index, 3))) path(ctx, run, place, (index) => y(at(index, 3)));
     ctx.setLineDash([]);
+    return lastStep(history, picked, (index) => at(index, 3));
   }
 
   /** Step 0 alone: the bands as a bar at the left edge, and the invitation. */
@@ -107,6 +108,12 @@ export class Distribution extends TimePanels {
       })
       .join(" ");
   }
+}
+
+/** The last step of which there is a value. */
+function lastStep(history, picked, value) {
+  const index = picked.findLast((one) => Number.isFinite(value(one)));
+  return index === undefined ? -Infinity : history.steps[index];
 }
 
 /** Split indices where the value is not finite. */
@@ -163,7 +170,7 @@ export class Units extends TimePanels {
 
   paintPanel(ctx, arm, box, x, y, picked) {
     const history = this.app.store.arms[arm];
-    if (this.app.layer >= history.layers || !picked.length) return;
+    if (this.app.layer >= history.layers || !picked.length) return -Infinity;
     if (picked.length === 1) this.say(ctx, this.app.invitation(), box);
     const { data, width } = history.columns.unit_percentiles;
     ctx.strokeStyle = this.app.theme.arms[arm % 4];
@@ -184,6 +191,8 @@ export class Units extends TimePanels {
     }
     ctx.globalAlpha = 1;
     ctx.setLineDash([]);
+    if (picked.length === 1) return Infinity;
+    return lastStep(history, picked, (index) => data[index * width + this.start(arm, 0) + 1]);
   }
 
   valuesAt(arm, index) {

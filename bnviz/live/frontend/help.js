@@ -14,7 +14,7 @@ const TEXTS = {
   ],
   layers: [
     "One histogram per hidden layer and network at the shown step, turned on its side; all share the vertical axis. Each is scaled to its own peak.",
-    "Length is density, or its square root (“√ height”), which shows the tails. Triangles: values beyond the bins. A red cross: values that are not finite.",
+    "Length is density, or its square root (“√ height”), which shows the tails. Triangles in a network's colour: values beyond the axis. A red cross: values that are not finite.",
     "Thinner from layer to layer: the signal vanishes. Piled up at both ends after a sigmoid or tanh: saturation. Elsewhere than at step 0: shift. Click a layer to follow it over time.",
   ],
   picture: [
@@ -91,7 +91,8 @@ export const OPTION_HELP = {
   "batch stats": "The same test samples in train mode: batch norm uses each batch’s own statistics",
   batch: "The loss of this step’s training batch",
   log: "Logarithmic vertical axis",
-  "√ height": "Draw the square root of the density, so that thin tails are seen",
+  "√ height":
+    "On: a bar is as long as the square root of the density, so that thin tails are seen. Off: as the density",
   "dL/dz": "Gradient of the loss with respect to z, the output of a layer’s linear part",
   "dL/dW": "Gradient of the loss with respect to a layer’s weights",
   "other layers": "The other layers too, as thin lines",

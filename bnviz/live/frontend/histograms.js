@@ -5,6 +5,7 @@ import { CanvasChart } from "./canvas.js";
 import { brief, percent } from "./format.js";
 import { edgesOf, isModel, layerName, shortName } from "./names.js";
 import { pointLabel } from "./points.js";
+import { depthWords, paintBorder } from "./sharednames.js";
 import { alpha } from "./theme.js";
 import { robustExtent, steady } from "./timepanels.js";
 
@@ -41,6 +42,7 @@ export class Histograms extends CanvasChart {
       },
     });
     this.highlight(ctx, box);
+    paintBorder(ctx, app, box, (layer) => box.x + (layer - this.first) * this.slot);
     if (!app.store.longest.length) return;
     for (let layer = this.first; layer <= this.last; layer += 1)
       app.store.arms.forEach((_, arm) => this.paintLayer(ctx, arm, layer));
@@ -64,7 +66,7 @@ export class Histograms extends CanvasChart {
       ticks: Array.from({ length: this.last - this.first + 1 }, (_, at) => this.first + at + 1),
       format: (layer) => shortName(meta, layer - 1),
       label: all
-        ? "layer, input to output"
+        ? depthWords(this.app)
         : `layers ${this.first + 1} to ${this.last + 1} of ${this.layers}, around the chosen one`,
     };
   }

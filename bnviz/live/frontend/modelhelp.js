@@ -12,7 +12,7 @@ export const MODEL_TEXTS = {
   ],
   layers: [
     "One histogram per layer's output at the shown step, turned on its side; all share the vertical axis. Each is scaled to its own peak. Of many layers those around the chosen one are drawn.",
-    "Length is density, or its square root (“√ height”), which shows the tails. Triangles: values beyond the bins. A red cross: values that are not finite.",
+    "Length is density, or its square root (“√ height”), which shows the tails. Triangles in a recording's colour: values beyond the axis. A red cross: values that are not finite.",
     "Thinner from layer to layer: the signal vanishes. A spike at 0 after a ReLU: units that are silent. Click a layer to follow it over time.",
   ],
   loss: [
@@ -27,7 +27,7 @@ export const MODEL_TEXTS = {
   ],
   drift: [
     "How far the chosen layer's output has moved since the first record (or the last one).",
-    "Wasserstein-1 distance between two records' distributions, from their percentiles, in the values' own scale.",
+    "Wasserstein-1 distance between two records' distributions, estimated from their stored histograms (percentiles shape the tails alone), in the values' own scale.",
     "Values are of different training batches: sampling moves this curve too, and only what rises far above its trembling is the parameters'. The lab measures drift on a fixed batch instead.",
   ],
   "gradient-depth": [

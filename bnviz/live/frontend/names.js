@@ -1,5 +1,7 @@
 // What layers, weights and channels are called: numbers in the lab, the modules' own names in a recorded model.
 
+import { count } from "./format.js";
+
 const LONGEST_TICK = 16;
 
 export const isModel = (meta) => meta?.kind === "model";
@@ -25,6 +27,9 @@ export function shortName(meta, layer) {
   return short.length > LONGEST_TICK ? `${short.slice(0, LONGEST_TICK - 1)}…` : short;
 }
 
+/** A name for a sentence or a button: its last signs where it is long. */
+export const endOf = (name, most = 40) => (name.length > most ? `…${name.slice(1 - most)}` : name);
+
 export const layerNames = (meta) => deepest(meta).layer_names;
 
 /** The edges of a layer's bins at a point: sent once where all layers have the same. */
@@ -34,8 +39,18 @@ export function edgesOf({ edges }, point, layer) {
 }
 
 /** The number that one of a layer's kept channels has in the network. */
-export function channelNumber({ channels, norms }, layer, index) {
-  return (Array.isArray(channels[0]) ? channels[norms.indexOf(layer)] : channels)?.[index];
+export const channelNumber = (arm, layer, index) => channelsOf(arm, layer)?.[index];
+
+/** The numbers of all of a layer's channels that are kept. */
+export const channelsOf = ({ channels, norms }, layer) =>
+  Array.isArray(channels[0]) ? channels[norms.indexOf(layer)] : channels;
+
+/** "16 of 32 channels", where a history keeps only some of a layer's; these are evenly spaced, the last among them. */
+export function keptChannels(meta, arm, layer) {
+  if (!meta.arms[arm].norms.includes(layer)) return "";
+  const kept = channelsOf(meta.arms[arm], layer) ?? [];
+  const all = kept.length ? kept[kept.length - 1] + 1 : 0;
+  return all > kept.length ? `${count(kept.length)} of ${count(all)} channels` : "";
 }
 
 /** The normalization layers that come after a layer, then those before it. */

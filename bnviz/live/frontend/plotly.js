@@ -1,5 +1,6 @@
 // What all Plotly charts share: loading the library once, the layout, thinning.
 
+import { FEW_POWERS } from "./axes.js";
 import { el } from "./dom.js";
 
 const MOST_POINTS = 400;
@@ -85,7 +86,7 @@ export function plotLayout({ app, width, height }, { y, xRange, yRange, shapes }
       range: yRange,
       nticks: 6,
       exponentformat: "power",
-      ...(y.log ? LOG_AXIS : { type: "linear", tickformat: y.tickformat ?? "~g" }),
+      ...(y.log ? logAxis(yRange) : { type: "linear", tickformat: y.tickformat ?? "~g" }),
     },
     shapes,
   };
@@ -98,4 +99,11 @@ const STEP_AXIS = {
   showgrid: false,
   showline: true,
 };
-const LOG_AXIS = { type: "log", dtick: 1 };
+const MOST_POWERS = 7; // labels of whole powers on one axis
+
+/** Whole powers; 2 and 5 between them too where few are in sight, any digit where even those are not. */
+function logAxis([low, high]) {
+  const powers = Math.floor(high + 1e-9) - Math.ceil(low - 1e-9) + 1;
+  const few = high - low < 0.6 ? "D1" : "D2";
+  return { type: "log", dtick: powers < FEW_POWERS ? few : Math.ceil(powers / MOST_POWERS) };
+}

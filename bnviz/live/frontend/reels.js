@@ -4,7 +4,7 @@ import { el, setText, swatch } from "./dom.js";
 import { brief, count, exact, percent } from "./format.js";
 import { isModel, measured } from "./names.js";
 
-const MOST_SILENT = 4;
+const SILENT_ON_CARD = 4; // layers are named there; all that were sent are in its tooltip
 
 export class Reels {
   constructor(app) {
@@ -58,13 +58,19 @@ export class Reels {
       if (!card) return;
       const value = (name) => history.value(name, at);
       if (isModel(meta)) {
-        setText(card.big, measured(meta, "loss") ? brief(value("loss")) : "–");
+        setText(card.big, measured(meta, "loss") ? this.loss(value("loss"), history.steps[at], index) : "–");
         setText(card.exactly, this.modelLine(history, at));
       } else {
         setText(card.big, percent(value("test_accuracy")));
         setText(card.exactly, `loss: test ${exact(value("test_loss"))} · train ${exact(value("train_loss"))}`);
       }
     });
+  }
+
+  /** From where a loss was not finite on, what is missing is NaN; before that the loop gave no loss at this record. */
+  loss(value, step, arm) {
+    const { diverged } = this.app.state.arms?.[arm] ?? {};
+    return Number.isNaN(value) && diverged && step >= diverged.step ? "NaN" : brief(value);
   }
 
   modelLine(history, at) {
@@ -118,10 +124,24 @@ function recordsOf(meta, { records, every }) {
 }
 
 function silent({ silent: names, silent_count: total }) {
-  const shown = names.slice(0, MOST_SILENT).join(", ");
-  const more = total > MOST_SILENT ? ` and ${count(total - MOST_SILENT)} more` : "";
+  const shown = names.slice(0, SILENT_ON_CARD).join(", ");
+  const more = total > SILENT_ON_CARD ? ` and ${count(total - SILENT_ON_CARD)} more` : "";
   return chip(`no data: ${shown}${more}`, "", names.join("\n"));
 }
+
+/** The models' files that have more records than this page keeps of them, once all of these have come. */
+export const thinnedFiles = ({ meta, store, state }) =>
+  isModel(meta) && store.cursor >= state.last
+    ? store.arms.flatMap((history, arm) => {
+        const { records } = fileOf(meta, arm);
+        return history.length < records
+          ? [{ name: meta.arms[arm].name, kept: history.length, records, every: history.thinned }]
+          : [];
+      })
+    : [];
+
+export const thinnedInWords = ({ name, kept, records, every }) =>
+  `${name}: of ${count(records)} records this page keeps ${count(kept)}: the newest ones, and one in ${count(every)} of the older ones.`;
 
 const chip = (text, extra = "", title = text) => el("span", { class: `bnviz-chip ${extra}`, title }, text);
 

@@ -3,6 +3,8 @@
 import { el, setAttribute, setText } from "./dom.js";
 import { count } from "./format.js";
 import { icon } from "./icons.js";
+import { joinedInWords } from "./sharednames.js";
+import { thinnedFiles, thinnedInWords } from "./reels.js";
 
 /** Records a second. */
 const PACES = [1, 3, 10, 30, 100];
@@ -88,10 +90,12 @@ export class Tape {
   }
 
   /** Where no verdicts are to be read. */
-  hint({ state }) {
-    return state.verdicts?.length
-      ? ""
-      : "Play or scrub: all charts show the same step. Click a layer in a chart to follow it over time.";
+  hint(app) {
+    if (app.state.verdicts?.length) return "";
+    return (
+      joinedInWords(app) ||
+      "Play or scrub: all charts show the same step. Click a layer in a chart to follow it over time."
+    );
   }
 
   get timeline() {
@@ -148,6 +152,9 @@ export class Tape {
     setAttribute(this.scrub, "aria-valuetext", `step ${shown}`);
     this.scrub.style.setProperty("--fill", `${length > 1 ? (100 * index) / (length - 1) : 0}%`);
     setText(this.readout, count(shown));
-    setText(this.place, length ? `record ${count(index + 1)} of ${count(length)}` : "no records");
+    const thinned = thinnedFiles(this.app);
+    const held = thinned.length ? ` shown (file: ${thinned.map(({ records }) => count(records)).join(" and ")})` : "";
+    setText(this.place, length ? `record ${count(index + 1)} of ${count(length)}${held}` : "no records");
+    setAttribute(this.place, "title", thinned.map(thinnedInWords).join(" "));
   }
 }

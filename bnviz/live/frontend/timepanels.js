@@ -10,7 +10,7 @@ const BOTTOM = 31;
 const GAP = 12;
 
 export class TimePanels extends CanvasChart {
-  /** Subclasses: `extent()` -> [low, high]; `paintPanel(ctx, arm, box, x, y, columns)`; `valuesAt(arm, index)` -> rows; `yLabel`. */
+  /** Subclasses: `extent()` -> [low, high]; `paintPanel(ctx, arm, box, x, y, columns)` -> the last step of which it shows a value, Infinity where it says why there is none; `valuesAt(arm, index)` -> rows; `yLabel`. */
   paint(ctx, width, height) {
     const { app } = this;
     this.boxes = layout(app.store.arms.length, width, height);
@@ -39,8 +39,8 @@ export class TimePanels extends CanvasChart {
     ctx.rect(box.x, box.y - 1, box.w, box.h + 2);
     ctx.clip();
     const history = app.store.arms[arm];
-    this.paintPanel(ctx, arm, box, x, y, history.length ? columns(history, x) : []);
-    this.paintEnd(ctx, arm, box, x);
+    const drawn = this.paintPanel(ctx, arm, box, x, y, history.length ? columns(history, x) : []);
+    this.paintEnd(ctx, arm, box, x, drawn);
     this.paintMarks(ctx, box, x, arm);
     ctx.restore();
   }
@@ -55,9 +55,9 @@ export class TimePanels extends CanvasChart {
   }
 
   /** A network that has diverged has no values any more: say so where they would be. */
-  paintEnd(ctx, arm, box, x) {
+  paintEnd(ctx, arm, box, x, drawn) {
     const { diverged } = this.app.state.arms?.[arm] ?? {};
-    const left = diverged ? x(diverged.step) : Infinity;
+    const left = diverged && drawn <= diverged.step ? x(diverged.step) : Infinity;
     const room = box.x + box.w - left;
     if (room > 90) this.say(ctx, `diverged at step ${count(diverged.step)}`, { ...box, x: left, w: room });
   }

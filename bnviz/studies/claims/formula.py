@@ -110,24 +110,26 @@ SUPERVISED = Claim(
 _DROPPING = arm("dropout 0.5", EASY.replace(activation="tanh", init="xavier", dropout=0.5), 20, DROPPED, every=20)
 DROPOUT = Claim(
     name="dropout-loses-data",
-    title="With BN less dropout is needed, and so less data is lost",
+    title="Dropout loses a part of the data",
     group="formula",
-    said="BN reduces the dropout rate, and with it the quantity of data that dropout loses.",
+    said="Dropout loses a quantity of the data, which BN keeps by reducing the dropout rate.",
     needs="With dropout 0.5, half of a batch's samples are lost: they teach the network nothing.",
     experiments=(
         _level("samples", "As it is said: samples without a gradient",
                "Digits, 3 hidden layers of 100 tanh units with dropout 0.5, after 20 steps: the share of the next "
                "batch's samples whose own gradient is 0.", _DROPPING, "samples_lost", about(0.5, 0.05),
                "It is about a half.", "The share of samples that are lost is {effect}.", "share of samples", unit="%"),
-        _level("activations", "Corrected: dropout removes activations", "The same network, train mode.", _DROPPING,
+        _level("activations", "Corrected: dropout removes activations",
+               "The same network on the test split, dropout on, as in training.", _DROPPING,
                "activations_zeroed", about(0.5, 0.02), "About a half of the activations are 0.",
-               "In train mode the share of activations that are 0 is {effect}.", "share of activations", "correction",
-               "%"),
-        _level("eval", "Corrected: and none at evaluation", "The same network, eval mode.", _DROPPING,
+               "With dropout on, the share of activations that are 0 is {effect}.", "share of activations",
+               "correction", "%"),
+        _level("eval", "Corrected: and none at evaluation", "The same, dropout off, as in eval mode.", _DROPPING,
                "activations_zeroed_in_eval_mode", below(0.001, 0.001), "None are 0.",
-               "In eval mode it is {effect}.", "share of activations", "correction", "%"),
+               "With dropout off it is {effect}.", "share of activations", "correction", "%"),
     ),
-    note="Whether BN makes dropout unnecessary is measured in its own claim.",
+    note="Tried here is whether data are lost at all. Whether BN makes dropout unnecessary is measured in its own "
+    "claim.",
     sources=sources("srivastava"),
     slip=True,
 )  # fmt: skip

@@ -49,7 +49,7 @@ def _better(setting: str, role: Role = "test") -> Experiment:
     return Experiment(
         key=setting, title=title, words=_words(setting), arms=_arms(config), effect=Gain(WITH, WITHOUT),
         prediction=above(0.005, -0.005), role=role,
-        predicts="The test accuracy is more than half a point higher; contradicted by more than half a point lower.",
+        predicts="The test accuracy is more than half a point higher.",
         says=f"{title}: BN changes the test accuracy by {{effect}}.",
         shows="accuracy", label="test accuracy after 600 steps",
     )  # fmt: skip
@@ -74,8 +74,8 @@ def _gap(setting: str) -> Experiment:
     return Experiment(
         key=f"{setting}-gap", title=title, words=_words(setting), arms=_arms(config),
         effect=Gain(WITH, WITH, "train_accuracy", second_measure="accuracy"), prediction=below(0.02, 0.05),
-        predicts="Training and test accuracy differ by less than 2 points; contradicted by more than 5.",
-        says=f"{title}: from the training to the test split, the accuracy with BN differs by {{effect}}.",
+        predicts="Training and test accuracy differ by less than 2 points.",
+        says=f"{title}: with BN the accuracy is higher on the training split than on the test split by {{effect}}.",
         shows="accuracy", label="test accuracy after 600 steps",
     )  # fmt: skip
 
@@ -90,7 +90,6 @@ OVERFITS = Claim(
     experiments=(_gap("few-digits"), _gap("noisy-digits"), _gap("breast-cancer")),
     sources=sources("luo"),
     seeds=10,
-    check_seeds=4,
 )  # fmt: skip
 
 _WITH_DROPOUT = _arm(DROPOUT, FEW.replace(dropout=0.5))
@@ -104,28 +103,27 @@ REGULARISES = Claim(
         Experiment(
             key="instead", title="BN instead of dropout", words=_words("few-digits"),
             arms=(_arms(FEW)[0], _WITH_DROPOUT), effect=Gain(WITH, DROPOUT), prediction=above(-0.01, -0.05),
-            predicts="With BN the test accuracy is at most a point lower than with dropout; "
-            "contradicted by more than 5 points.",
+            predicts="With BN the test accuracy is at most a point lower than with dropout.",
             says="BN in the place of dropout changes the test accuracy by {effect}.",
             shows="accuracy", label="test accuracy after 600 steps",
         ),
         Experiment(
             key="accuracy", title="BN against nothing: accuracy", words=_words("few-digits"), arms=_arms(FEW),
             effect=Gain(WITH, WITHOUT), prediction=above(0.005, -0.005),
-            predicts="The test accuracy is more than half a point higher; "
-            "contradicted by more than half a point lower.",
+            predicts="The test accuracy is more than half a point higher.",
             says="BN in the place of nothing changes the test accuracy by {effect}.",
             shows="accuracy", label="test accuracy after 600 steps",
         ),
         Experiment(
-            key="loss", title="BN against nothing: loss", words=_words("noisy-digits"), arms=_arms(NOISY),
+            key="loss", title="BN against nothing: loss", words=_words("few-digits"), arms=_arms(FEW),
             effect=Ratio(WITHOUT, WITH, "test_loss"), prediction=above(1.05, 0.95),
-            predicts="The test loss without BN is more than 5 % larger; contradicted by more than 5 % smaller.",
-            says="On noisy digits the test loss without BN is {effect} that with BN.",
+            predicts="The test loss without BN is more than 5 % larger.",
+            says="The test loss without BN is {effect} that with BN.",
             shows="test_loss", label="test loss after 600 steps (nats)",
         ),
     ),
-    note="One source of it is the noise of the mini-batch's statistics, which Luo et al. describe as a regulariser.",
+    note="All three predictions are tried on the same data, few and noisy digits. One source of the effect is "
+    "the noise of the mini-batch's statistics, which Luo et al. describe as a regulariser.",
     sources=sources("ioffe", "luo", "srivastava"),
     seeds=10,
     check_seeds=6,

@@ -89,12 +89,12 @@ def samples_lost(training: Training) -> float:
 
 
 def activations_zeroed(training: Training) -> float:
-    """The share of the hidden layers' outputs that are 0 for the next batch, train mode."""
+    """The share of the hidden layers' outputs that are 0: test split, running statistics, dropout on as in training."""
     return _zeros(training, dropout=True)
 
 
 def activations_zeroed_in_eval_mode(training: Training) -> float:
-    """The same in eval mode."""
+    """The same with dropout off, as in eval mode."""
     return _zeros(training, dropout=False)
 
 

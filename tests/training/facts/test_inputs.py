@@ -34,6 +34,26 @@ def test_company_counts_in_train_mode_with_batch_normalization_alone(normalizati
     assert moved > 0.05 if normalization == "batch" else moved == pytest.approx(0, abs=1e-6)
 
 
+def test_a_test_samples_company_are_training_samples_in_a_batch_of_the_usual_size(monkeypatch):
+    training, seen = Training(CONFIG), []
+    observe = training.network.observe
+
+    def noted(batch, *arguments, **options):
+        seen.append(batch)
+        return observe(batch, *arguments, **options)
+
+    monkeypatch.setattr(training.network, "observe", noted)
+    inputs.company_in_train_mode(training)
+
+    assert len(seen) == inputs.WATCHED * inputs.COMPANIES
+    known = {tuple(row.tolist()) for row in training.data.train_x}
+    for index, batch in enumerate(seen):
+        assert len(batch) == CONFIG.batch_size
+        assert torch.equal(batch[0], training.data.test_x[index // inputs.COMPANIES])
+        assert {tuple(row.tolist()) for row in batch[1:]} <= known
+        assert len({tuple(row.tolist()) for row in batch[1:]}) == CONFIG.batch_size - 1
+
+
 def test_dropout_loses_no_samples_unless_it_drops_all_that_a_sample_has():
     usual = Training(CONFIG.replace(dropout=0.5, activation="tanh"))
     drastic = Training(CONFIG.replace(dropout=0.95, activation="tanh", width=2, hidden_layers=1, batch_size=150))
