@@ -83,6 +83,11 @@ class Series:
 
         output.register_hook(add)  # type: ignore[no-untyped-call]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of what was copied."""
+        return self.sample.nbytes + (0 if self.alive is None else self.alive.nbytes)
+
     def gradient_norm(self) -> float:
         """The norm of the gradient over all forward passes; NaN where none came."""
         return math.sqrt(sum(map(float, self.squares))) if self.squares else math.nan
@@ -91,14 +96,16 @@ class Series:
 def squared(tensor: Tensor) -> Any:
     """Return the sum of the squares: a number from the CPU, a tensor from elsewhere, so that nothing waits for it."""
     if tensor.is_cpu and tensor.dtype is torch.float32:
-        flat = tensor.numpy().ravel()
-        total = sum_of_squares(flat)
-        return total if 1e-28 < total < 1e36 else _squared_in_double(flat)  # float32 may have lost digits
+        return squared_in_array(tensor.numpy().ravel())
     squares = torch.linalg.vector_norm(tensor.to(torch.promote_types(tensor.dtype, torch.float32))).double().square()
     return float(squares) if squares.is_cpu else squares
 
 
-def _squared_in_double(flat: Floats) -> float:
+def squared_in_array(flat: Floats) -> float:
+    """Return the sum of the squares of a flat array, in double precision where single may have lost digits."""
+    total = sum_of_squares(flat)
+    if 1e-28 < total < 1e36:
+        return total
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.square(flat, dtype=np.float64).sum())
 

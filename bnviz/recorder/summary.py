@@ -45,9 +45,12 @@ class Room:
 
 
 def columns(
-    series: Sequence[Series], classes: Sequence[type[Any]], scale: float, room: Room | None = None
+    series: Sequence[Series], classes: Sequence[type[Any]], scale: float | Array, room: Room | None = None
 ) -> dict[str, Array]:
-    """Return the arrays [series, ...] of a step; `classes` are the layers' modules', `scale` what gradients carry."""
+    """Return the arrays [series, ...] of some steps; `classes` are the layers' modules'.
+
+    `scale` is what gradients carry, for all series or for each.
+    """
     whole = np.array([(s.layer, s.call, s.count, len(s.sample), s.nonfinite) for s in series], np.int64)
     names = ("layer", "call", "count", "sampled", "nonfinite")
     limits = [SATURATION.get(classes[s.layer]) for s in series]
