@@ -49,7 +49,7 @@ def as_array(tensor: Tensor) -> Floats | None:
         if not torch.ops.aten.is_non_overlapping_and_dense(tensor):
             return None
         tensor = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
-    flat: Floats = tensor.numpy().ravel()
+    flat: Floats = tensor.numpy().reshape(-1)
     return flat
 
 
@@ -114,8 +114,8 @@ def sum_of_squares(flat: Floats) -> float:
 
 
 def nonfinite_in_array(flat: Floats) -> int:
-    """Return how many values are NaN or infinite; of many none, where the sum of their squares is finite."""
-    if len(flat) > ROW and math.isfinite(sum_of_squares(flat)):
+    """Return how many values are NaN or infinite: none, where the sum of their squares is finite."""
+    if math.isfinite(sum_of_squares(flat)):
         return 0
     return len(flat) - int(np.count_nonzero(np.isfinite(flat)))
 

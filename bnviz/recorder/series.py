@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ SATURATION: dict[type[nn.Module], tuple[float, float]] = {
     nn.Sigmoid: ((1 - _EDGE) / 2, (1 + _EDGE) / 2),
 }
 _NOTHING = np.empty(0, np.float32)
+MAX_WAITING = 2**16  # values; of more it is counted at once which are 0
+Fired = npt.NDArray[np.bool_]
 
 
 class Series:
@@ -35,14 +38,15 @@ class Series:
     gradient, as numbers, or as tensors that wait on their device.
     """
 
-    __slots__ = ("alive", "call", "count", "layer", "nonfinite", "sample", "squares", "zeros")
+    __slots__ = ("_waiting", "alive", "call", "count", "layer", "nonfinite", "sample", "squares", "zeros")
 
     def __init__(self, layer: int, call: int) -> None:
         self.layer, self.call = layer, call
         self.count = self.nonfinite = 0
         self.zeros: int | None = None
         self.sample: Floats = _NOTHING
-        self.alive: npt.NDArray[np.bool_] | None = None
+        self.alive: Fired | None = None
+        self._waiting: tuple[Fired, int] | None = None  # where the first pass was not 0, and its units' axis
         self.squares: list[Any] = []
 
     def add(self, tensor: Tensor, sampler: Sampler, unit_axis: int | None) -> None:
@@ -58,9 +62,22 @@ class Series:
             values, nonfinite = sampler.from_array(flat), nonfinite_in_array(flat)
         else:
             values, nonfinite = sampler.from_tensor(tensor), nonfinite_in_tensor(tensor)
+        first = not self.count
         self.take(values, size, nonfinite, sampler)
-        if unit_axis is not None:
+        if unit_axis is None:
+            return
+        if first and flat is not None and size <= MAX_WAITING:
+            self._waiting = tensor.numpy() != 0, unit_axis
+        else:
+            self.settle()
             self.take_fired(size, *_fired(tensor, unit_axis))
+
+    def settle(self) -> None:
+        """Count what was put off: where the first pass was 0."""
+        if self._waiting is not None:
+            fired, axis = self._waiting
+            self._waiting = None
+            self.take_fired(fired.size, *_fired_in(fired, axis))
 
     def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
         """Take in a sample of `size` values, of which so many are not finite."""
@@ -68,7 +85,7 @@ class Series:
         self.count += size
         self.nonfinite += nonfinite
 
-    def take_fired(self, size: int, fired: int, alive: npt.NDArray[np.bool_]) -> None:
+    def take_fired(self, size: int, fired: int, alive: Fired) -> None:
         """Take in how many of `size` values are not 0, and which units [units] gave any of those."""
         self.zeros = (self.zeros or 0) + size - fired
         before = self.alive
@@ -86,7 +103,8 @@ class Series:
     @property
     def nbytes(self) -> int:
         """Memory of what was copied."""
-        return self.sample.nbytes + (0 if self.alive is None else self.alive.nbytes)
+        others = (self.alive, self._waiting and self._waiting[0])
+        return self.sample.nbytes + sum(array.nbytes for array in others if array is not None)
 
     def gradient_norm(self) -> float:
         """The norm of the gradient over all forward passes; NaN where none came."""
@@ -110,10 +128,18 @@ def squared_in_array(flat: Floats) -> float:
         return float(np.square(flat, dtype=np.float64).sum())
 
 
-def _fired(tensor: Tensor, axis: int) -> tuple[int, npt.NDArray[np.bool_]]:
-    others = tuple(other for other in range(tensor.ndim) if other != axis % tensor.ndim)
+def _fired(tensor: Tensor, axis: int) -> tuple[int, Fired]:
     if tensor.is_cpu and tensor.dtype is torch.float32:
-        fired = tensor.numpy() != 0
-        return int(np.count_nonzero(fired)), np.logical_or.reduce(fired, axis=others)
+        return _fired_in(tensor.numpy() != 0, axis)
+    others = _others(tensor.ndim, axis)
     largest = torch.maximum(tensor.amax(others), -tensor.amin(others)) if others else tensor
     return int(torch.count_nonzero(tensor)), (largest != 0).cpu().numpy()
+
+
+def _fired_in(fired: Fired, axis: int) -> tuple[int, Fired]:
+    return int(np.count_nonzero(fired)), np.logical_or.reduce(fired, axis=_others(fired.ndim, axis))
+
+
+@lru_cache(maxsize=64)
+def _others(axes: int, axis: int) -> tuple[int, ...]:
+    return tuple(other for other in range(axes) if other != axis % axes)

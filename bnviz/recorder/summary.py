@@ -51,13 +51,15 @@ def columns(
 
     `scale` is what gradients carry, for all series or for each.
     """
+    for one in series:
+        one.settle()
     whole = np.array([(s.layer, s.call, s.count, len(s.sample), s.nonfinite) for s in series], np.int64)
     names = ("layer", "call", "count", "sampled", "nonfinite")
     limits = [SATURATION.get(classes[s.layer]) for s in series]
     found: dict[str, Array] = dict(zip(names, whole.reshape(-1, len(names)).T, strict=True))
     found |= distributions([s.sample for s in series], limits, room or Room())
     found["zeros"] = np.array([np.nan if s.zeros is None else s.zeros for s in series])
-    found["dead"] = np.array([np.nan if s.alive is None else 1 - s.alive.mean() for s in series])
+    found["dead"] = np.array([np.nan if s.alive is None else 1 - np.count_nonzero(s.alive) / s.alive.size for s in series])
     found["gradient_output"] = np.array([s.gradient_norm() for s in series]) / scale
     return found
 
