@@ -46,18 +46,18 @@ def columns(steps: Sequence[Taken]) -> list[dict[str, Array]]:
         for row, batch in taken.waiting.items():
             places.setdefault(batch.shape, []).append((taken, row))
     for (_, channels), found in places.items():
-        mean, variance = _measured(np.stack([taken.waiting[row] for taken, row in found]))
+        mean, variance = _measured(np.stack([taken.waiting[row] for taken, row in found], axis=1))
         for (taken, row), *moments in zip(found, mean, variance, strict=True):
             taken.table[-2:, row, :channels] = moments
     return [dict(zip(NAMES, taken.table, strict=True)) if taken.table.size else {} for taken in steps]
 
 
 def _measured(batches: Table) -> tuple[Table, Table]:
-    """Mean and biased variance [batches, channels] of [batches, samples, channels], in two passes."""
-    samples = np.float32(batches.shape[1])
-    mean: Table = np.add.reduce(batches, axis=1) / samples
-    rest = batches - mean[:, None]
-    variance: Table = np.add.reduce(np.multiply(rest, rest, out=rest), axis=1) / samples
+    """Mean and biased variance [batches, channels] of [samples, batches, channels], in two passes."""
+    samples = np.float32(len(batches))
+    mean: Table = np.add.reduce(batches, axis=0) / samples
+    rest = batches - mean
+    variance: Table = np.add.reduce(np.multiply(rest, rest, out=rest), axis=0) / samples
     return mean, variance
 
 
@@ -102,7 +102,7 @@ class BatchNorms:
         for row, (layer, batches) in enumerate(self._moments.items()):
             table = self._waiting.get(layer)
             if table is not None and batches:
-                mean, variance = _measured(table[None])
+                mean, variance = _measured(table[:, None])
                 batches.append((torch.from_numpy(mean[0]), torch.from_numpy(variance[0])))
             elif table is not None:
                 waiting[row] = table

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy import vdot
 from torch import Tensor, nn
 
 from bnviz.recorder.sampling import (
+    ROW,
     Floats,
     Sampler,
     as_array,
@@ -38,7 +41,7 @@ class Series:
     gradient, as numbers, or as tensors that wait on their device.
     """
 
-    __slots__ = ("_waiting", "alive", "call", "count", "layer", "nonfinite", "sample", "squares", "zeros")
+    __slots__ = ("alive", "call", "count", "layer", "nonfinite", "sample", "squares", "waiting", "zeros")
 
     def __init__(self, layer: int, call: int) -> None:
         self.layer, self.call = layer, call
@@ -46,7 +49,7 @@ class Series:
         self.zeros: int | None = None
         self.sample: Floats = _NOTHING
         self.alive: Fired | None = None
-        self._waiting: tuple[Fired, int] | None = None  # where the first pass was not 0, and its units' axis
+        self.waiting: tuple[Fired, int] | None = None  # where the first pass was not 0, and its units' axis
         self.squares: list[Any] = []
 
     def add(self, tensor: Tensor, sampler: Sampler, unit_axis: int | None) -> None:
@@ -59,24 +62,29 @@ class Series:
             return
         flat = as_array(tensor)
         if flat is not None:
-            values, nonfinite = sampler.from_array(flat), nonfinite_in_array(flat)
+            values = sampler.from_array(flat)
+            square = vdot(flat, flat) if size <= ROW else sum_of_squares(flat)
+            nonfinite = 0 if isfinite(square) else nonfinite_in_array(flat)
         else:
             values, nonfinite = sampler.from_tensor(tensor), nonfinite_in_tensor(tensor)
         first = not self.count
-        self.take(values, size, nonfinite, sampler)
+        if first:
+            self.sample, self.count, self.nonfinite = values, size, nonfinite
+        else:
+            self.take(values, size, nonfinite, sampler)
         if unit_axis is None:
             return
         if first and flat is not None and size <= MAX_WAITING:
-            self._waiting = tensor.numpy() != 0, unit_axis
+            self.waiting = tensor.numpy() != 0, unit_axis
         else:
             self.settle()
             self.take_fired(size, *_fired(tensor, unit_axis))
 
     def settle(self) -> None:
         """Count what was put off: where the first pass was 0."""
-        if self._waiting is not None:
-            fired, axis = self._waiting
-            self._waiting = None
+        if self.waiting is not None:
+            fired, axis = self.waiting
+            self.waiting = None
             self.take_fired(fired.size, *_fired_in(fired, axis))
 
     def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
@@ -103,7 +111,7 @@ class Series:
     @property
     def nbytes(self) -> int:
         """Memory of what was copied."""
-        others = (self.alive, self._waiting and self._waiting[0])
+        others = (self.alive, self.waiting and self.waiting[0])
         return self.sample.nbytes + sum(array.nbytes for array in others if array is not None)
 
     def gradient_norm(self) -> float:

@@ -52,7 +52,8 @@ def columns(
     `scale` is what gradients carry, for all series or for each.
     """
     for one in series:
-        one.settle()
+        if one.waiting is not None:
+            one.settle()
     whole = np.array([(s.layer, s.call, s.count, len(s.sample), s.nonfinite) for s in series], np.int64)
     names = ("layer", "call", "count", "sampled", "nonfinite")
     limits = [SATURATION.get(classes[s.layer]) for s in series]
