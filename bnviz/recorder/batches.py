@@ -1,4 +1,4 @@
-"""Captured steps that wait, and what is computed of several at once: once a step, most of the time would be setting out.
+"""Captured steps that wait, and what is computed of several at once.
 
 A captured step in the middle of a training finds the processor's caches full of that training. What needs nothing but
 the copied values (sorting, histograms, tables, text) therefore waits for other steps like it.

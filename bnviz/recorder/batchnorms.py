@@ -95,9 +95,7 @@ class BatchNorms:
         """Return what the step has shown and forget its batches; all of it comes from its device in one copy."""
         if not self._modules:
             return Taken(np.empty((len(NAMES), 0, MAX_CHANNELS), np.float32), {})
-        columns = [
-            [self._tensor(module, attribute) for module in self._modules.values()] for attribute in _ATTRIBUTES
-        ]
+        columns = [[self._tensor(module, attribute) for module in self._modules.values()] for attribute in _ATTRIBUTES]
         waiting = {}
         for row, (layer, batches) in enumerate(self._moments.items()):
             table = self._waiting.get(layer)
@@ -114,7 +112,7 @@ class BatchNorms:
     @staticmethod
     def _tensor(module: torch.nn.Module, attribute: str) -> Tensor | None:
         value = module._parameters.get(attribute, module._buffers.get(attribute))  # noqa: SLF001 - getattr is slow
-        return value if isinstance(value, Tensor) and not is_lazy(value) else None
+        return None if value is None or is_lazy(value) else value
 
 
 def kept_moments(values: Tensor) -> Moments:

@@ -135,6 +135,7 @@ class Recording:
     def _give_up(self, error: Exception) -> None:
         self._let_go()
         with contextlib.suppress(Exception):  # what was captured before is as good as ever
+            self._part_with_pending()
             self._hand_over()
         with contextlib.suppress(Exception):  # the file is closed in any case
             self._sink.end({"steps": self.steps, "reason": f"stopped by {type(error).__name__}: {error}"})

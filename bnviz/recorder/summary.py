@@ -60,7 +60,9 @@ def columns(
     found: dict[str, Array] = dict(zip(names, whole.reshape(-1, len(names)).T, strict=True))
     found |= distributions([s.sample for s in series], limits, room or Room())
     found["zeros"] = np.array([np.nan if s.zeros is None else s.zeros for s in series])
-    found["dead"] = np.array([np.nan if s.alive is None else 1 - np.count_nonzero(s.alive) / s.alive.size for s in series])
+    found["dead"] = np.array(
+        [np.nan if s.alive is None else 1 - np.count_nonzero(s.alive) / s.alive.size for s in series]
+    )
     found["gradient_output"] = np.array([s.gradient_norm() for s in series]) / scale
     return found
 

@@ -117,7 +117,7 @@ class Update:
         for (owner, weight), part, old in zip(self._found, self._parts, self._old, strict=True):
             new = part if _size(part) == weight.numel() else self._part(weight)
             if isinstance(old, Tensor):
-                old -= new
+                old.sub_(new)
             else:
                 np.subtract(old, new, out=old)
             change.add(owner, _squared(old))
