@@ -46,7 +46,8 @@ def columns(steps: Sequence[Taken]) -> list[dict[str, Array]]:
         for row, batch in taken.waiting.items():
             places.setdefault(batch.shape, []).append((taken, row))
     for (_, channels), found in places.items():
-        mean, variance = _measured(np.stack([taken.waiting[row] for taken, row in found], axis=1))
+        side_by_side = np.concatenate([taken.waiting[row] for taken, row in found], axis=1)
+        mean, variance = _measured(side_by_side.reshape(len(side_by_side), len(found), channels))
         for (taken, row), *moments in zip(found, mean, variance, strict=True):
             taken.table[-2:, row, :channels] = moments
     return [dict(zip(NAMES, taken.table, strict=True)) if taken.table.size else {} for taken in steps]

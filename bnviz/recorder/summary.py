@@ -39,7 +39,8 @@ class Room:
         found, start = [], 0
         for length, rows in places.items():
             table = self._values[start : start + length * len(rows)].reshape(len(rows), length)
-            found.append((rows, np.stack([samples[row] for row in rows], out=table)))
+            found.append((rows, table))
+            np.concatenate([samples[row] for row in rows], out=table.reshape(-1))
             start += table.size
         return found
 

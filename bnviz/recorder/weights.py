@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -28,10 +29,19 @@ class Squares:
     owners: list[int] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)  # numbers, or tensors that wait on their device
 
-    def add(self, owner: int, value: Any) -> None:
-        """Take in one sum."""
-        self.owners.append(owner)
-        self.values.append(value)
+    def add(self, owners: list[int], parts: list[Any]) -> None:
+        """Take in those of flat arrays and tensors; of tensors on one device in as few calls as there can be."""
+        self.owners += owners
+        if _are_alike(parts):
+            self.values += torch.stack(torch._foreach_norm(parts)).double().square().unbind()  # noqa: SLF001
+        else:
+            self.values += [_squared(part) for part in parts]
+
+    def numbers(self) -> list[float]:
+        """The sums; what waits on a device comes from there in one copy."""
+        if _are_alike(self.values, torch.float64):
+            return list(torch.stack(self.values).tolist())
+        return [float(value) for value in self.values]
 
 
 @dataclass(slots=True)
@@ -67,7 +77,7 @@ def columns(updates: Sequence[Moved]) -> list[dict[str, Array]]:
 def _norms(steps: Sequence[Squares], size: int) -> Vector:
     """The norm [steps, layers] of each layer's tensors together."""
     owners = [step * size + owner for step, squares in enumerate(steps) for owner in squares.owners]
-    values = [float(value) for squares in steps for value in squares.values]
+    values = [value for squares in steps for value in squares.numbers()]
     result = np.full(len(steps) * size, np.nan)
     if owners:
         result[owners] = np.sqrt(np.bincount(owners, values, len(result))[owners])
@@ -85,6 +95,7 @@ class Update:
         self._found: list[tuple[int, nn.Parameter]] = []
         self._parts: list[Any] = []
         self._old: list[Any] = []
+        self._in_part = False
         self._memory: Floats = np.empty(0, np.float32)
         self._moved = Moved(self._size, 1.0, Squares(), Squares(), Squares(), Squares())
 
@@ -94,53 +105,55 @@ class Update:
         self._found = [(index, weight) for index, layer in self._layers for weight in layer.weights()]
         self._parts = [self._part(weight) for _, weight in self._found]
         self._old = self._copies(self._parts)
-        whole, copied = Squares(), Squares()
-        for (owner, weight), old in zip(self._found, self._old, strict=True):
-            square = _squared(old)
-            copied.add(owner, square)
-            whole.add(owner, square if _size(old) == weight.numel() else _squared(_values(weight)))
+        whole, copied, owners = Squares(), Squares(), [owner for owner, _ in self._found]
+        copied.add(owners, self._old)
+        self._in_part = any(_size(part) < weight.numel() for part, (_, weight) in self._pairs())
+        if self._in_part:
+            whole.add(owners, [_values(weight) for _, weight in self._found])
+        else:
+            whole = copied
         self._moved = Moved(self._size, 1.0, whole, copied, Squares(), Squares())
 
     @torch.no_grad()
     def take_gradients(self, scale: float = 1.0) -> None:
         """Read the gradients, before the optimizer or `zero_grad` has its way with them; `scale` is what they carry."""
         self._moved.scale, self._moved.gradient = scale, Squares()
-        for owner, weight in self._found:
-            gradient = weight.grad
-            if gradient is not None:
-                self._moved.gradient.add(owner, _squared(_values(gradient)))
+        given = [(owner, weight.grad) for owner, weight in self._found if weight.grad is not None]
+        self._moved.gradient.add([owner for owner, _ in given], [_values(gradient) for _, gradient in given])
 
     @torch.no_grad()
     def after(self) -> Moved:
         """Return what the update was; forgets how the weights were."""
-        change = Squares()
-        for (owner, weight), part, old in zip(self._found, self._parts, self._old, strict=True):
-            new = part if _size(part) == weight.numel() else self._part(weight)
-            if isinstance(old, Tensor):
-                old.sub_(new)
-            else:
-                np.subtract(old, new, out=old)
-            change.add(owner, _squared(old))
-        self._moved.change = change
-        self._found, self._parts = [], []
+        new = self._parts
+        if self._in_part:
+            new = [self._part(weight) for _, weight in self._found]
+        if self._old and isinstance(self._old[0], Tensor):
+            torch._foreach_sub_(self._old, _as_tensors(new))
+        else:
+            for old, part in zip(self._old, new, strict=True):
+                np.subtract(old, part, out=old)
+        self._moved.change = Squares()
+        self._moved.change.add([owner for owner, _ in self._found], self._old)
+        self._found, self._parts, self._old = [], [], []
         return self._moved
 
+    def _pairs(self) -> Iterator[tuple[Any, tuple[int, nn.Parameter]]]:
+        return zip(self._parts, self._found, strict=True)
+
     def _copies(self, parts: list[Any]) -> list[Any]:
-        """Copies of flat tensors and arrays; those of arrays stand in memory that is used again."""
-        arrays = [part for part in parts if not isinstance(part, Tensor)]
-        size = sum(map(len, arrays))
+        """Copies of the parts: arrays in memory that is used again, or tensors where there is one among them."""
+        if any(isinstance(part, Tensor) for part in parts):
+            tensors = _as_tensors(parts)
+            copies = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in tensors]
+            torch._foreach_copy_(copies, tensors)
+            return copies
+        size = sum(map(len, parts))
         if len(self._memory) != size:
             self._memory = np.empty(size, np.float32)
-        if arrays:
-            np.concatenate(arrays, out=self._memory)
-        start, copies = 0, list[Any]()
-        for part in parts:
-            if isinstance(part, Tensor):
-                copies.append(part.clone())
-            else:
-                copies.append(self._memory[start : start + len(part)])
-                start += len(part)
-        return copies
+        if parts:
+            np.concatenate(parts, out=self._memory)
+        stops = accumulate(map(len, parts))
+        return [self._memory[stop - len(part) : stop] for part, stop in zip(parts, stops, strict=True)]
 
     def _part(self, weight: nn.Parameter) -> Any:
         """A weight's own memory as a flat array, or some of its values; a tensor of what is no float32 of the CPU."""
@@ -154,6 +167,17 @@ class Update:
         if isinstance(values, np.ndarray):
             return values[places.numpy()]
         return values.reshape(-1).index_select(0, places.to(values.device))
+
+
+def _as_tensors(parts: list[Any]) -> list[Tensor]:
+    return [part if isinstance(part, Tensor) else torch.from_numpy(part) for part in parts]
+
+
+def _are_alike(parts: list[Any], dtype: torch.dtype = torch.float32) -> bool:
+    """Whether all are tensors of the type, on one device."""
+    if not parts or not all(isinstance(part, Tensor) and part.dtype is dtype for part in parts):
+        return False
+    return len({part.device for part in parts}) == 1
 
 
 def _size(part: Any) -> int:
