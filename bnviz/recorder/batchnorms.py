@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -18,11 +19,51 @@ MAX_CHANNELS = 16
 MAX_WAITING = 1024  # samples; of larger batches no copy is kept
 Table = npt.NDArray[np.float32]
 Moments = tuple[Tensor, Tensor]  # mean and variance [channels]
-_NAMES = {"gamma": "weight", "beta": "bias", "running_mean": "running_mean", "running_variance": "running_var"}
+NAMES = ("gamma", "beta", "running_mean", "running_variance", "batch_mean", "batch_variance")
+_ATTRIBUTES = ("weight", "bias", "running_mean", "running_var")
+
+
+@dataclass(slots=True)
+class Taken:
+    """What a step has shown: a table [names, layers, MAX_CHANNELS], and batches of which it has no moments yet.
+
+    Those are [samples, channels], by the layers' rows.
+    """
+
+    table: Table
+    waiting: dict[int, Table]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of both."""
+        return self.table.nbytes + sum(table.nbytes for table in self.waiting.values())
+
+
+def columns(steps: Sequence[Taken]) -> list[dict[str, Array]]:
+    """Return the columns [layers, MAX_CHANNELS] of several steps' tables; batches of a shape are measured together."""
+    places: dict[tuple[int, ...], list[tuple[Taken, int]]] = {}
+    for taken in steps:
+        for row, batch in taken.waiting.items():
+            places.setdefault(batch.shape, []).append((taken, row))
+    for (_, channels), found in places.items():
+        side_by_side = np.concatenate([taken.waiting[row] for taken, row in found], axis=1)
+        mean, variance = _measured(side_by_side.reshape(len(side_by_side), len(found), channels))
+        for (taken, row), *moments in zip(found, mean, variance, strict=True):
+            taken.table[-2:, row, :channels] = moments
+    return [dict(zip(NAMES, taken.table, strict=True)) if taken.table.size else {} for taken in steps]
+
+
+def _measured(batches: Table) -> tuple[Table, Table]:
+    """Mean and biased variance [batches, channels] of [samples, batches, channels], in two passes."""
+    samples = np.float32(len(batches))
+    mean: Table = np.add.reduce(batches, axis=0) / samples
+    rest = batches - mean
+    variance: Table = np.add.reduce(np.multiply(rest, rest, out=rest), axis=0) / samples
+    return mean, variance
 
 
 class BatchNorms:
-    """The batch-norm layers among the watched ones; `columns` gives a row a layer, NaN where there is no data.
+    """The batch-norm layers among the watched ones; `take` gives a row a layer, NaN where there is no data.
 
     Of wide layers `MAX_CHANNELS` evenly spaced channels are kept. A layer that saw several batches in a step is given
     their average mean and variance.
@@ -50,42 +91,32 @@ class BatchNorms:
         for batches in self._moments.values():
             batches.clear()
 
-    def _stop_waiting(self) -> None:
-        """Measure the tables of a shape together."""
-        layers_of: dict[tuple[int, ...], list[int]] = {}
-        for layer, table in self._waiting.items():
-            layers_of.setdefault(table.shape, []).append(layer)
-        for layers in layers_of.values():
-            tables = np.stack([self._waiting[layer] for layer in layers])
-            mean = np.add.reduce(tables, axis=1) / np.float32(tables.shape[1])
-            tables -= mean[:, None]
-            variance = np.add.reduce(np.multiply(tables, tables, out=tables), axis=1) / np.float32(tables.shape[1])
-            for layer, moments in zip(layers, zip(mean, variance, strict=True), strict=True):
-                self._moments[layer].append((torch.from_numpy(moments[0]), torch.from_numpy(moments[1])))
-
     @torch.no_grad()
-    def columns(self) -> dict[str, Array]:
-        """Return gamma, beta, running and batch statistics, each [layers, MAX_CHANNELS]; forgets the batches.
+    def take(self) -> Taken:
+        """Return what the step has shown and forget its batches; all of it comes from its device in one copy.
 
-        All of them come from their device in one copy; where they are on several, each by itself.
+        Where it is on several devices, each comes by itself.
         """
         if not self._modules:
-            return {}
-        columns = {
-            name: [self._tensor(module, attribute) for module in self._modules.values()]
-            for name, attribute in _NAMES.items()
-        }
-        self._stop_waiting()
+            return Taken(np.empty((len(NAMES), 0, MAX_CHANNELS), np.float32), {})
+        columns = [[self._tensor(module, attribute) for module in self._modules.values()] for attribute in _ATTRIBUTES]
+        waiting = {}
+        for row, (layer, batches) in enumerate(self._moments.items()):
+            table = self._waiting.get(layer)
+            if table is not None and batches:
+                mean, variance = _measured(table[:, None])
+                batches.append((torch.from_numpy(mean[0]), torch.from_numpy(variance[0])))
+            elif table is not None:
+                waiting[row] = table
         averages = [_average(batches) for batches in self._moments.values()]
-        columns["batch_mean"] = [None if average is None else average[0] for average in averages]
-        columns["batch_variance"] = [None if average is None else average[1] for average in averages]
+        columns += [[None if average is None else average[part] for average in averages] for part in (0, 1)]
         self.clear()
-        return dict(zip(columns, _table(list(columns.values())), strict=True))
+        return Taken(_table(columns), waiting)
 
     @staticmethod
     def _tensor(module: torch.nn.Module, attribute: str) -> Tensor | None:
         value = module._parameters.get(attribute, module._buffers.get(attribute))  # noqa: SLF001 - getattr is slow
-        return value if isinstance(value, Tensor) and not is_lazy(value) else None
+        return None if value is None or is_lazy(value) else value
 
 
 def kept_moments(values: Tensor) -> Moments:

@@ -9,7 +9,7 @@ from threading import Lock, local
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, is_grad_enabled, nn
 from torch.compiler import is_compiling
 from torch.utils.hooks import RemovableHandle
 
@@ -17,6 +17,8 @@ from bnviz.recorder.batchnorms import BatchNorms
 from bnviz.recorder.layers import ACTIVATION, BATCH_NORM, UNWEIGHTED, Watched
 from bnviz.recorder.sampling import Sampler, first_tensor
 from bnviz.recorder.series import Series
+
+current_graph_task_id = torch._C._current_graph_task_id  # noqa: SLF001 - no public name
 
 
 class Switch:
@@ -149,11 +151,11 @@ class Hooks:
                 self.forwards += 1
 
     def _counts(self) -> bool:
-        return torch.is_grad_enabled() and self.root.training
+        return is_grad_enabled() and self.root.training
 
     def _watcher(self, index: int) -> Callable[..., None]:
         def watch(_module: nn.Module, inputs: Any, output: Any) -> None:
-            if index in self._broken or not self._counts():
+            if not is_grad_enabled() or not self.root.training or index in self._broken:
                 return
             try:
                 self._see(index, inputs, output)
@@ -164,7 +166,7 @@ class Hooks:
 
     def _see(self, index: int, inputs: Any, output: Any) -> None:
         tensor = first_tensor(output)
-        in_backward = _in_backward()
+        in_backward = current_graph_task_id() != -1
         if tensor is None or self._is_second_time(index, in_backward):
             return
         here = self._here
@@ -209,4 +211,4 @@ class Hooks:
 
 
 def _in_backward() -> bool:
-    return torch._C._current_graph_task_id() != -1  # noqa: SLF001 - no public name
+    return current_graph_task_id() != -1

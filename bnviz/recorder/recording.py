@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
 from torch.optim import Optimizer
 
-from bnviz.recorder import layers, summary
+from bnviz.recorder import layers
+from bnviz.recorder.batches import Batch, Capture
 from bnviz.recorder.hooks import Hooks
 from bnviz.recorder.optimizers import STEPS
 from bnviz.recorder.scalars import Scalars
@@ -65,8 +66,8 @@ class Recording:
         self._chosen, self._rival_steps = optimizer is not None, 0
         self._hooks: Hooks | None = None
         self._silent: tuple[str, ...] = ()
-        self._pending: dict[str, Any] | None = None
-        self._scalars, self._room = Scalars(), summary.Room()
+        self._pending: Capture | None = None
+        self._scalars = Scalars()
         self._scale, self._has_closure, self._said_nothing = 1.0, False, False
 
     @property
@@ -96,6 +97,7 @@ class Recording:
         self._sink = self._make_sink()
         self._sink.header({"every": self.every, **layers.header(root, found)})
         self._hooks, self._update = Hooks(root, found, containers), Update(found)
+        self._batch = Batch([type(layer.module) for layer in found])
         _WATCHED.add(root)
         STEPS.add(self)
         self._hooks.begin(capture=True)
@@ -111,9 +113,8 @@ class Recording:
 
     @_harmless
     def _say_goodbye(self, reason: str) -> None:
-        if self._pending is not None:
-            self._sink.record(self._pending)
-            self._pending = None
+        self._part_with_pending()
+        self._hand_over()
         self._sink.end({"steps": self.steps, "reason": reason, "silent": list(self._silent)})
         if self.steps == 0 and reason == "finished":
             self._warn("bnviz saw no step of an optimizer that holds a parameter of this model: nothing is recorded")
@@ -133,6 +134,9 @@ class Recording:
 
     def _give_up(self, error: Exception) -> None:
         self._let_go()
+        with contextlib.suppress(Exception):  # what was captured before is as good as ever
+            self._part_with_pending()
+            self._hand_over()
         with contextlib.suppress(Exception):  # the file is closed in any case
             self._sink.end({"steps": self.steps, "reason": f"stopped by {type(error).__name__}: {error}"})
         self._warn(f"bnviz stopped recording; training goes on. {type(error).__name__}: {error}")
@@ -149,7 +153,7 @@ class Recording:
         Costs nothing at steps that are not captured. Raises `TypeError` for what is no number.
         """
         given = scalars if loss is None else {"loss": loss, **scalars}
-        made = None if self._pending is None else self._pending["scalars"]
+        made = None if self._pending is None else self._pending.single["scalars"]
         self._scalars.take(given, self.steps, self._captures(), made)
 
     # --- what optimizers say ---------------------------------------------------------------------
@@ -218,36 +222,42 @@ class Recording:
         hooks = self._hooks
         if hooks is None:
             return
-        if self._pending is not None:
-            self._sink.record(self._pending)
-            self._pending = None
-            if self._sink.left < self._left / 2:
-                self.every, self._left = 2 * self.every, self._sink.left
+        self._part_with_pending()
         captured = hooks.switch.on
         if captured:
-            self._pending = self._record(hooks, optimizer, skipped)
-            self._pending["scalars"] = self._scalars.pop()
+            self._pending = self._capture(hooks, optimizer, skipped)
             self._scale = 1.0
         self.steps += 1
+        if self._batch.due:
+            self._hand_over()
         captures = self.steps % self.every == 0
         if captured or captures:
             hooks.begin(captures)
         self._sink.tick()
 
-    def _record(self, hooks: Hooks, optimizer: Optimizer, skipped: bool) -> dict[str, Any]:
+    def _capture(self, hooks: Hooks, optimizer: Optimizer, skipped: bool) -> Capture:
         if not hooks.series and not self._said_nothing:
             self._said_nothing = True
             self._warn("bnviz saw no forward pass in train mode before this step. " + layers.COMPILED)
-        series = hooks.gathered()
         rate = optimizer.param_groups[0].get("lr")
-        classes = [type(layer.module) for layer in hooks.layers]
-        return {
+        single = {
             "step": self.steps,
             "time": round(time.perf_counter() - self._start, 3),
             "forwards": hooks.forwards,
             "skipped": skipped,
             "learning_rate": None if rate is None else float(rate),
-            **summary.columns(series, classes, self._scale, self._room),
-            **self._update.after(),
-            **hooks.norms.columns(),
+            "scalars": self._scalars.pop(),
         }
+        return Capture(single, hooks.gathered(), self._scale, self._update.after(), hooks.norms.take())
+
+    def _part_with_pending(self) -> None:
+        """The last captured step has the numbers that it will get: those of the next one are coming."""
+        if self._pending is not None:
+            self._batch.add(self._pending)
+            self._pending = None
+
+    def _hand_over(self) -> None:
+        for record in self._batch.pop():
+            self._sink.record(record)
+        if self._sink.left < self._left / 2:
+            self.every, self._left = 2 * self.every, self._sink.left

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy import vdot
 from torch import Tensor, nn
 
 from bnviz.recorder.sampling import (
+    ROW,
     Floats,
     Sampler,
     as_array,
@@ -26,6 +30,8 @@ SATURATION: dict[type[nn.Module], tuple[float, float]] = {
     nn.Sigmoid: ((1 - _EDGE) / 2, (1 + _EDGE) / 2),
 }
 _NOTHING = np.empty(0, np.float32)
+MAX_WAITING = 2**16  # values; of more it is counted at once which are 0
+Fired = npt.NDArray[np.bool_]
 
 
 class Series:
@@ -35,14 +41,15 @@ class Series:
     gradient, as numbers, or as tensors that wait on their device.
     """
 
-    __slots__ = ("alive", "call", "count", "layer", "nonfinite", "sample", "squares", "zeros")
+    __slots__ = ("alive", "call", "count", "layer", "nonfinite", "sample", "squares", "waiting", "zeros")
 
     def __init__(self, layer: int, call: int) -> None:
         self.layer, self.call = layer, call
         self.count = self.nonfinite = 0
         self.zeros: int | None = None
         self.sample: Floats = _NOTHING
-        self.alive: npt.NDArray[np.bool_] | None = None
+        self.alive: Fired | None = None
+        self.waiting: tuple[Fired, int] | None = None  # where the first pass was not 0, and its units' axis
         self.squares: list[Any] = []
 
     def add(self, tensor: Tensor, sampler: Sampler, unit_axis: int | None) -> None:
@@ -55,12 +62,30 @@ class Series:
             return
         flat = as_array(tensor)
         if flat is not None:
-            values, nonfinite = sampler.from_array(flat), nonfinite_in_array(flat)
+            values = sampler.from_array(flat)
+            square = vdot(flat, flat) if size <= ROW else sum_of_squares(flat)
+            nonfinite = 0 if isfinite(square) else nonfinite_in_array(flat)
         else:
             values, nonfinite = sampler.from_tensor(tensor), nonfinite_in_tensor(tensor)
-        self.take(values, size, nonfinite, sampler)
-        if unit_axis is not None:
+        first = not self.count
+        if first:
+            self.sample, self.count, self.nonfinite = values, size, nonfinite
+        else:
+            self.take(values, size, nonfinite, sampler)
+        if unit_axis is None:
+            return
+        if first and flat is not None and size <= MAX_WAITING:
+            self.waiting = tensor.numpy() != 0, unit_axis
+        else:
+            self.settle()
             self.take_fired(size, *_fired(tensor, unit_axis))
+
+    def settle(self) -> None:
+        """Count what was put off: where the first pass was 0."""
+        if self.waiting is not None:
+            fired, axis = self.waiting
+            self.waiting = None
+            self.take_fired(fired.size, *_fired_in(fired, axis))
 
     def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
         """Take in a sample of `size` values, of which so many are not finite."""
@@ -68,7 +93,7 @@ class Series:
         self.count += size
         self.nonfinite += nonfinite
 
-    def take_fired(self, size: int, fired: int, alive: npt.NDArray[np.bool_]) -> None:
+    def take_fired(self, size: int, fired: int, alive: Fired) -> None:
         """Take in how many of `size` values are not 0, and which units [units] gave any of those."""
         self.zeros = (self.zeros or 0) + size - fired
         before = self.alive
@@ -83,6 +108,12 @@ class Series:
 
         output.register_hook(add)  # type: ignore[no-untyped-call]
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of what was copied."""
+        others = (self.alive, self.waiting and self.waiting[0])
+        return self.sample.nbytes + sum(array.nbytes for array in others if array is not None)
+
     def gradient_norm(self) -> float:
         """The norm of the gradient over all forward passes; NaN where none came."""
         return math.sqrt(sum(map(float, self.squares))) if self.squares else math.nan
@@ -91,22 +122,32 @@ class Series:
 def squared(tensor: Tensor) -> Any:
     """Return the sum of the squares: a number from the CPU, a tensor from elsewhere, so that nothing waits for it."""
     if tensor.is_cpu and tensor.dtype is torch.float32:
-        flat = tensor.numpy().ravel()
-        total = sum_of_squares(flat)
-        return total if 1e-28 < total < 1e36 else _squared_in_double(flat)  # float32 may have lost digits
+        return squared_in_array(tensor.numpy().ravel())
     squares = torch.linalg.vector_norm(tensor.to(torch.promote_types(tensor.dtype, torch.float32))).double().square()
     return float(squares) if squares.is_cpu else squares
 
 
-def _squared_in_double(flat: Floats) -> float:
+def squared_in_array(flat: Floats) -> float:
+    """Return the sum of the squares of a flat array, in double precision where single may have lost digits."""
+    total = sum_of_squares(flat)
+    if 1e-28 < total < 1e36:
+        return total
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.square(flat, dtype=np.float64).sum())
 
 
-def _fired(tensor: Tensor, axis: int) -> tuple[int, npt.NDArray[np.bool_]]:
-    others = tuple(other for other in range(tensor.ndim) if other != axis % tensor.ndim)
+def _fired(tensor: Tensor, axis: int) -> tuple[int, Fired]:
     if tensor.is_cpu and tensor.dtype is torch.float32:
-        fired = tensor.numpy() != 0
-        return int(np.count_nonzero(fired)), np.logical_or.reduce(fired, axis=others)
+        return _fired_in(tensor.numpy() != 0, axis)
+    others = _others(tensor.ndim, axis)
     largest = torch.maximum(tensor.amax(others), -tensor.amin(others)) if others else tensor
     return int(torch.count_nonzero(tensor)), (largest != 0).cpu().numpy()
+
+
+def _fired_in(fired: Fired, axis: int) -> tuple[int, Fired]:
+    return int(np.count_nonzero(fired)), np.logical_or.reduce(fired, axis=_others(fired.ndim, axis))
+
+
+@lru_cache(maxsize=64)
+def _others(axes: int, axis: int) -> tuple[int, ...]:
+    return tuple(other for other in range(axes) if other != axis % axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,24 +40,38 @@ class Room:
         found, start = [], 0
         for length, rows in places.items():
             table = self._values[start : start + length * len(rows)].reshape(len(rows), length)
-            found.append((rows, np.stack([samples[row] for row in rows], out=table)))
+            found.append((rows, table))
+            np.concatenate([samples[row] for row in rows], out=table.reshape(-1))
             start += table.size
         return found
 
 
 def columns(
-    series: Sequence[Series], classes: Sequence[type[Any]], scale: float, room: Room | None = None
+    series: Sequence[Series], classes: Sequence[type[Any]], scale: float | Array, room: Room | None = None
 ) -> dict[str, Array]:
-    """Return the arrays [series, ...] of a step; `classes` are the layers' modules', `scale` what gradients carry."""
+    """Return the arrays [series, ...] of some steps; `classes` are the layers' modules'.
+
+    `scale` is what gradients carry, for all series or for each.
+    """
+    for one in series:
+        if one.waiting is not None:
+            one.settle()
     whole = np.array([(s.layer, s.call, s.count, len(s.sample), s.nonfinite) for s in series], np.int64)
     names = ("layer", "call", "count", "sampled", "nonfinite")
     limits = [SATURATION.get(classes[s.layer]) for s in series]
     found: dict[str, Array] = dict(zip(names, whole.reshape(-1, len(names)).T, strict=True))
     found |= distributions([s.sample for s in series], limits, room or Room())
     found["zeros"] = np.array([np.nan if s.zeros is None else s.zeros for s in series])
-    found["dead"] = np.array([np.nan if s.alive is None else 1 - s.alive.mean() for s in series])
+    found["dead"] = np.array([_dead(s) for s in series])
     found["gradient_output"] = np.array([s.gradient_norm() for s in series]) / scale
     return found
+
+
+def _dead(series: Series) -> float:
+    """The share of units that were 0 throughout; NaN where no value was finite: those are not alive."""
+    if series.alive is None or series.nonfinite == series.count:
+        return math.nan
+    return 1 - np.count_nonzero(series.alive) / series.alive.size
 
 
 @np.errstate(invalid="ignore", over="ignore", divide="ignore")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,104 +14,185 @@ from torch import Tensor, nn
 
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder.layers import UNWEIGHTED, Watched
-from bnviz.recorder.series import squared
+from bnviz.recorder.sampling import Floats
+from bnviz.recorder.series import squared, squared_in_array
 
 MAX_COPIED = 2**14  # of a larger weight this many values at random show how far it moves: to 1 %, and no second copy
 Vector = npt.NDArray[np.float64]
+NAMES = ("weight_norm", "gradient_weight", "update_ratio")
+
+
+@dataclass(slots=True)
+class Squares:
+    """Sums of squares, each with the layer that it belongs to; those of one layer belong together."""
+
+    owners: list[int] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)  # numbers, or tensors that wait on their device
+
+    def add(self, owners: list[int], parts: list[Any]) -> None:
+        """Take in those of flat arrays and tensors; of tensors on one device in as few calls as there can be."""
+        self.owners += owners
+        if _are_alike(parts):
+            self.values += torch.stack(torch._foreach_norm(parts)).double().square().unbind()  # noqa: SLF001
+        else:
+            self.values += [_squared(part) for part in parts]
+
+    def numbers(self) -> list[float]:
+        """The sums; what waits on a device comes from there in one copy."""
+        if _are_alike(self.values, torch.float64):
+            return list(torch.stack(self.values).tolist())
+        return [float(value) for value in self.values]
+
+
+@dataclass(slots=True)
+class Moved:
+    """What one update showed of `size` layers, in sums of squares.
+
+    `whole` is of the weights and `copied` of those values of them whose `change` is known; `gradient` carries `scale`.
+    """
+
+    size: int
+    scale: float
+    whole: Squares
+    copied: Squares
+    gradient: Squares
+    change: Squares
+
+
+def columns(updates: Sequence[Moved]) -> list[dict[str, Array]]:
+    """Return the columns [layers] of several updates: norms of all of a layer's weights, NaN where there is none."""
+    if not updates:
+        return []
+    size = updates[0].size
+    whole, copied, gradient, change = (
+        _norms([getattr(update, name) for update in updates], size)
+        for name in ("whole", "copied", "gradient", "change")
+    )
+    gradient /= np.array([[update.scale] for update in updates])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        ratio = change / copied
+    return [dict(zip(NAMES, rows, strict=True)) for rows in zip(whole, gradient, ratio, strict=True)]
+
+
+def _norms(steps: Sequence[Squares], size: int) -> Vector:
+    """The norm [steps, layers] of each layer's tensors together."""
+    owners = [step * size + owner for step, squares in enumerate(steps) for owner in squares.owners]
+    values = [value for squares in steps for value in squares.numbers()]
+    result = np.full(len(steps) * size, np.nan)
+    if owners:
+        result[owners] = np.sqrt(np.bincount(owners, values, len(result))[owners])
+    return result.reshape(len(steps), size)
 
 
 class Update:
-    """One update of the weights: `before` it, `take_gradients` that it is given, and what is different `after` it.
-
-    Norms are of all of a layer's weights together; NaN where there is none.
-    """
+    """One update of the weights: `before` it, `take_gradients` that it is given, and what is different `after` it."""
 
     def __init__(self, layers: Sequence[Watched], seed: int = 0) -> None:
         self._layers = [(index, layer) for index, layer in enumerate(layers) if layer.kind not in UNWEIGHTED]
+        self._size = len(layers)
         self._random = np.random.default_rng(seed)
         self._places: dict[int, Tensor] = {}
         self._found: list[tuple[int, nn.Parameter]] = []
-        self._parts: list[Tensor] = []
-        self._old: list[Tensor] = []
-        self._nothing = np.full(len(layers), np.nan)
-        self._gradient = self._norm = self._whole = self._nothing
+        self._parts: list[Any] = []
+        self._old: list[Any] = []
         self._in_part = False
+        self._memory: Floats = np.empty(0, np.float32)
+        self._moved = Moved(self._size, 1.0, Squares(), Squares(), Squares(), Squares())
 
     @torch.no_grad()
     def before(self) -> None:
         """Remember the weights; large ones in part, so that a model's memory is never needed twice."""
         self._found = [(index, weight) for index, layer in self._layers for weight in layer.weights()]
         self._parts = [self._part(weight) for _, weight in self._found]
-        self._in_part = any(part.data_ptr() != weight.data_ptr() for part, (_, weight) in self._pairs())
-        if [old.shape for old in self._old] != [part.shape for part in self._parts]:
-            self._old = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in self._parts]
-        if self._old:
-            torch._foreach_copy_(self._old, self._parts)
-        self._gradient = self._nothing
+        self._old = self._copies(self._parts)
+        whole, copied, owners = Squares(), Squares(), [owner for owner, _ in self._found]
+        copied.add(owners, self._old)
+        self._in_part = any(_size(part) < weight.numel() for part, (_, weight) in self._pairs())
+        if self._in_part:
+            whole.add(owners, [_values(weight) for _, weight in self._found])
+        else:
+            whole = copied
+        self._moved = Moved(self._size, 1.0, whole, copied, Squares(), Squares())
 
     @torch.no_grad()
     def take_gradients(self, scale: float = 1.0) -> None:
-        """Read the gradients, before the optimizer or `zero_grad` has its way with them; `scale` is what they carry.
-
-        The remembered weights' norms come along in the same calls.
-        """
-        size = len(self._nothing)
-        owners, tensors = [owner for owner, _ in self._found], list(self._old)
-        for owner, weight in self._found:
-            if weight.grad is not None:
-                owners.append(size + owner)
-                tensors.append(_values(weight.grad))
-        if self._in_part:
-            owners += [2 * size + owner for owner, _ in self._found]
-            tensors += [_values(weight) for _, weight in self._found]
-        norms = _norms(tensors, owners, 3 * size).reshape(3, size)
-        self._norm, self._gradient, self._whole = norms[0], norms[1] / scale, norms[2 if self._in_part else 0]
+        """Read the gradients, before the optimizer or `zero_grad` has its way with them; `scale` is what they carry."""
+        self._moved.scale, self._moved.gradient = scale, Squares()
+        given = [(owner, weight.grad) for owner, weight in self._found if weight.grad is not None]
+        self._moved.gradient.add([owner for owner, _ in given], [_values(gradient) for _, gradient in given])
 
     @torch.no_grad()
-    def after(self) -> dict[str, Array]:
-        """Return the columns of the update that was made; forgets how the weights were."""
-        parts = [self._part(weight) for _, weight in self._found] if self._in_part else self._parts
-        if parts:
-            torch._foreach_sub_(self._old, parts)
-        change = _norms(self._old, [owner for owner, _ in self._found], len(self._nothing))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratio = change / self._norm
-        return {"weight_norm": self._whole, "gradient_weight": self._gradient, "update_ratio": ratio}
+    def after(self) -> Moved:
+        """Return what the update was; forgets how the weights were."""
+        new = self._parts
+        if self._in_part:
+            new = [self._part(weight) for _, weight in self._found]
+        if self._old and isinstance(self._old[0], Tensor):
+            torch._foreach_sub_(self._old, _as_tensors(new))
+        else:
+            for old, part in zip(self._old, new, strict=True):
+                np.subtract(old, part, out=old)
+        self._moved.change = Squares()
+        self._moved.change.add([owner for owner, _ in self._found], self._old)
+        self._found, self._parts, self._old = [], [], []
+        return self._moved
 
-    def _pairs(self) -> Iterator[tuple[Tensor, tuple[int, nn.Parameter]]]:
+    def _pairs(self) -> Iterator[tuple[Any, tuple[int, nn.Parameter]]]:
         return zip(self._parts, self._found, strict=True)
 
-    def _part(self, weight: nn.Parameter) -> Tensor:
-        values = _values(weight).reshape(-1)
-        size = values.numel()
+    def _copies(self, parts: list[Any]) -> list[Any]:
+        """Copies of the parts: arrays in memory that is used again, or tensors where there is one among them."""
+        if any(isinstance(part, Tensor) for part in parts):
+            tensors = _as_tensors(parts)
+            copies = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in tensors]
+            torch._foreach_copy_(copies, tensors)
+            return copies
+        size = sum(map(len, parts))
+        if len(self._memory) != size:
+            self._memory = np.empty(size, np.float32)
+        if parts:
+            np.concatenate(parts, out=self._memory)
+        stops = accumulate(map(len, parts))
+        return [self._memory[stop - len(part) : stop] for part, stop in zip(parts, stops, strict=True)]
+
+    def _part(self, weight: nn.Parameter) -> Any:
+        """A weight's own memory as a flat array, or some of its values; a tensor of what is no float32 of the CPU."""
+        values = _values(weight)
+        size = values.size if isinstance(values, np.ndarray) else values.numel()
         if size <= MAX_COPIED:
-            return values
+            return values.reshape(-1)
         if size not in self._places:
             self._places[size] = torch.from_numpy(np.sort(self._random.integers(0, size, MAX_COPIED)))
-        return values.index_select(0, self._places[size].to(values.device))
+        places = self._places[size]
+        if isinstance(values, np.ndarray):
+            return values[places.numpy()]
+        return values.reshape(-1).index_select(0, places.to(values.device))
 
 
-def _norms(tensors: list[Tensor], owners: list[int], size: int) -> Vector:
-    """The norm of each owner's tensors together, NaN for owners without any."""
-    result = np.full(size, np.nan)
-    if tensors:
-        squares = np.bincount(owners, _squares(tensors), size)
-        result[owners] = np.sqrt(squares[owners])
-    return result
+def _as_tensors(parts: list[Any]) -> list[Tensor]:
+    return [part if isinstance(part, Tensor) else torch.from_numpy(part) for part in parts]
 
 
-def _squares(tensors: list[Tensor]) -> Vector:
-    """The sum of each tensor's squares; those of one device in one call."""
-    if len({(tensor.dtype, tensor.device) for tensor in tensors}) == 1 and tensors[0].dtype is torch.float32:
-        norms = torch.stack(torch._foreach_norm(tensors)).cpu().numpy()  # noqa: SLF001
-        squares: Vector = np.square(norms, dtype=np.float64)
-        return squares
-    return np.array([float(squared(tensor)) for tensor in tensors])
+def _are_alike(parts: list[Any], dtype: torch.dtype = torch.float32) -> bool:
+    """Whether all are tensors of the type, on one device."""
+    if not parts or not all(isinstance(part, Tensor) and part.dtype is dtype for part in parts):
+        return False
+    return len({part.device for part in parts}) == 1
 
 
-def _values(tensor: Tensor) -> Tensor:
-    """The numbers of a tensor, of a sparse one those that are there."""
+def _size(part: Any) -> int:
+    return part.numel() if isinstance(part, Tensor) else len(part)
+
+
+def _squared(values: Any) -> Any:
+    return squared(values) if isinstance(values, Tensor) else squared_in_array(values)
+
+
+def _values(tensor: Tensor) -> Any:
+    """The numbers of a tensor, of a sparse one those that are there: a flat array of its own memory where it can be."""
     values = tensor.detach()
     if values.layout is torch.strided:
+        if values.dtype is torch.float32 and values.is_cpu and values.is_contiguous():
+            return values.numpy().reshape(-1)
         return values
     return values.coalesce().values() if values.layout is torch.sparse_coo else values.values()

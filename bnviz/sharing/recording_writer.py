@@ -26,7 +26,7 @@ from bnviz.sharing.recording_schema import (
     VERSION,
 )
 
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 1.0  # what is handed over has waited as long before
 FLUSH_LINES = 64
 FLUSH_BYTES = 2**20
 LEVEL, WRAPPED_IN_GZIP = 1, 31
@@ -34,7 +34,7 @@ RESERVE = MAX_LINE  # kept free for the last lines
 
 
 class RecordingWriter:
-    """Collects lines and appends them as one gzip member every two seconds, 64 lines or 1 MiB.
+    """Collects lines and appends them as one gzip member every second, 64 lines or 1 MiB.
 
     The file is made at once; raises `FileExistsError` for one that is there, unless it may be overwritten.
     """

@@ -238,6 +238,9 @@ def test_nan_in_a_training_run_is_counted_where_it_is_and_training_goes_on():
     assert [int(kept.get("nonfinite", "0", record=i)) for i in range(4)] == [0, 0, 32, 32 * 40]
     assert kept.get("nonfinite", "1", record=2) == 32
     assert np.isnan(kept.get("mean", "0", record=3))
+    relu = next(str(at) for at, module in enumerate(model) if isinstance(module, nn.ReLU))
+    assert 0 <= kept.get("dead", relu, record=1) < 1
+    assert np.isnan(kept.get("dead", relu, record=3)), "a unit that gives nothing finite is not alive"
 
 
 def test_empty_tensors_never_raise_and_count_as_none():

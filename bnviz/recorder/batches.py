@@ -1,0 +1,88 @@
+"""Captured steps that wait, and what is computed of several at once.
+
+A captured step in the middle of a training finds the processor's caches full of that training. What needs nothing but
+the copied values (sorting, histograms, tables, text) therefore waits for other steps like it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bnviz.experiment.snapshot import Array
+from bnviz.recorder import batchnorms, summary, weights
+from bnviz.recorder.series import Series
+
+MAX_STEPS = 8
+MAX_BYTES = 4 * 2**20  # of copied values; a step that is larger waits for no other
+MAX_SECONDS = 1.0  # and as long again until the file has it: what a killed program loses
+
+
+@dataclass(slots=True)
+class Capture:
+    """One captured step as it was copied; `single` are the numbers that are ready, `scale` is what gradients carry."""
+
+    single: dict[str, Any]
+    series: list[Series]
+    scale: float
+    update: weights.Moved
+    norms: batchnorms.Taken
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of what was copied."""
+        return sum(one.nbytes for one in self.series) + self.norms.nbytes
+
+
+class Batch:
+    """Captured steps that wait for their records; `classes` are the layers' modules'.
+
+    The first steps wait for few others, so that a disk that can't be written to is known soon. Holds nothing of the
+    model's.
+    """
+
+    def __init__(self, classes: Sequence[type[Any]]) -> None:
+        self._classes, self._room = classes, summary.Room()
+        self._waiting: list[Capture] = []
+        self._bytes, self._since, self._enough = 0, 0.0, 1
+
+    def add(self, capture: Capture) -> None:
+        """Take in a step; its `single` numbers must not change any more."""
+        if not self._waiting:
+            self._since = time.monotonic()
+        self._waiting.append(capture)
+        self._bytes += capture.nbytes
+
+    @property
+    def due(self) -> bool:
+        """Whether the steps have waited long enough, or are enough."""
+        return bool(self._waiting) and (
+            len(self._waiting) >= self._enough
+            or self._bytes >= MAX_BYTES
+            or time.monotonic() - self._since >= MAX_SECONDS
+        )
+
+    def pop(self) -> list[dict[str, Any]]:
+        """Return the records of the steps that waited, in order; they are forgotten even where this fails."""
+        captures, self._waiting, self._bytes = self._waiting, [], 0
+        self._enough = min(2 * self._enough, MAX_STEPS)
+        return records(captures, self._classes, self._room) if captures else []
+
+
+def records(captures: Sequence[Capture], classes: Sequence[type[Any]], room: summary.Room) -> list[dict[str, Any]]:
+    """Return each step's record, the same as of each alone."""
+    sizes = [len(capture.series) for capture in captures]
+    stops = np.cumsum(sizes).tolist()
+    scales = np.repeat([capture.scale for capture in captures], sizes)
+    together = summary.columns([one for capture in captures for one in capture.series], classes, scales, room)
+    moved = weights.columns([capture.update for capture in captures])
+    tables = batchnorms.columns([capture.norms for capture in captures])
+    found = []
+    for row, (capture, size, stop) in enumerate(zip(captures, sizes, stops, strict=True)):
+        series: dict[str, Array] = {name: values[stop - size : stop] for name, values in together.items()}
+        found.append({**capture.single, **series, **moved[row], **tables[row]})
+    return found
