@@ -98,6 +98,34 @@ def test_bad_options_are_named(options: list[str], said: str, monkeypatch: pytes
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("variable", ["BNVIZ_LIVE_RUNS", "BNVIZ_RECORDINGS_MIB", "BNVIZ_STUDY_WORKERS"])
+def test_a_limit_that_is_no_number_is_named_with_what_is_allowed(variable: str):
+    said = refusal([*COMMAND, "serve", "--port", "0"], variable)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"bnviz: {variable} must be a whole number from ")
+    assert said.stderr.endswith("got 'many'\n")
+
+
+def test_streamlits_own_command_says_it_as_well():
+    said = refusal([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "0"], "BNVIZ_WAITING")
+    assert said.returncode != 0
+    assert "bnviz: BNVIZ_WAITING must be a whole number from 0 to 10000" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def refusal(command: list[str], variable: str) -> subprocess.CompletedProcess[str]:
+    environment = ENVIRONMENT | {variable: "many"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+
+
+def test_the_start_line_says_the_limits_that_hold():
+    with served(BNVIZ_LIVE_RUNS="7", BNVIZ_WAITING="9", BNVIZ_RECORDINGS_MIB="100") as (process, _url):
+        line = process.start_line  # type: ignore[attr-defined]
+    assert "at most 7 live runs and 9 waiting, 64 recordings of 100 MiB in all" in line
+
+
 def test_a_variable_stands_in_for_an_option_and_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("BNVIZ_MAX_CONNECTIONS", "few")
     result = bnviz("serve")
