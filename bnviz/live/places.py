@@ -59,8 +59,7 @@ class Places:
             self.advance()
             if len(self._queue) >= self._limits.waiting and self.crowded:
                 raise FullError(
-                    f"All {self._limits.runs} places for live runs are taken, and as many pages wait as may: "
-                    "this page goes on trying by itself."
+                    f"{taken(self._limits.runs)}, and as many pages wait as may: this page goes on trying by itself."
                 )
         self._queue[seat] = tell
         if not self.advance():
@@ -118,6 +117,11 @@ class Places:
     def _tell_all(self) -> None:
         for number, tell in enumerate(self._queue.values(), 1):
             tell(number)
+
+
+def taken(runs: int) -> str:
+    """That no place is left, as the beginning of a sentence."""
+    return f"All {runs} places for live runs are taken" if runs > 1 else "The only place for a live run is taken"
 
 
 def _allow(seat: Seat, placed: bool) -> None:

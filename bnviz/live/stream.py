@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
 from bnviz.live.messages import COMMANDS, MAX_LAYER, Message, whole
-from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat
+from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat, taken
 from bnviz.live.registry import Registry
 from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun, Question, to_json
 
@@ -197,11 +197,8 @@ class Stream:
             self.registry.workers.wake(self.seat.run)
 
     def _queued(self, number: int) -> str:
-        runs = self.registry.limits.runs
-        return (
-            f"All {runs} places for live runs are taken. You are number {number} in the queue; "
-            "the page starts by itself."
-        )
+        none_left = taken(self.registry.limits.runs)
+        return f"{none_left}. You are number {number} in the queue; the page starts by itself."
 
     def _review(self) -> None:
         """As the first in the queue, see again and again whether a place is held for nothing."""

@@ -14,7 +14,7 @@ import bnviz.live.registry
 import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.limits import Limits
-from bnviz.live.places import ADMITTED, KEPT_FOR, RELEASED, FullError, Seat
+from bnviz.live.places import ADMITTED, KEPT_FOR, RELEASED, FullError, Seat, taken
 from bnviz.live.registry import Registry
 from bnviz.live.run import LiveRun
 from tests.live.test_registry import Hand
@@ -179,7 +179,7 @@ def test_the_queue_is_bounded_and_says_so_in_one_sentence():
     registry = house(runs=1, waiting=2)
     for _ in range(3):
         Guest(registry).come()
-    with pytest.raises(FullError, match="All 1 places for live runs are taken, and as many pages wait as may"):
+    with pytest.raises(FullError, match="The only place for a live run is taken, and as many pages wait as may"):
         Guest(registry).come()
 
 
@@ -189,3 +189,7 @@ def test_a_page_that_asks_again_keeps_its_number():
     two.come()
     three.come()
     assert (two.heard, three.heard) == (1, 2)
+
+
+def test_the_sentence_counts_the_places():
+    assert taken(32) == "All 32 places for live runs are taken"
