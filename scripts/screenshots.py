@@ -34,6 +34,13 @@ ANATOMY: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "anatomy-forward.png": ("?example=outlier&gamma=2,1", {**TALL, "color_scheme": "light"}),
     "anatomy-axes.png": ("?section=axes&norm=group", {**DESKTOP, "color_scheme": "dark"}),
 }
+PLAIN: Mapping[str, tuple[str, str, Mapping[str, Any]]] = {  # address, what shows that it stands, window
+    "claims.png": ("claims", "text=supported under conditions", {**DESKTOP, "color_scheme": "light"}),
+    "maps.png": ("maps", ".js-plotly-plot .heatmaplayer", {**DESKTOP, "color_scheme": "light"}),
+    "recording.png": (
+        "recordings?show=dying-mlp", at("chart-gradient-depth"), {**DESKTOP, "color_scheme": "dark"}
+    ),
+}  # fmt: skip
 # Every chart in sight has been drawn after the last step, and its fonts are there.
 SETTLED = """async () => {
   await document.fonts.ready;
@@ -52,6 +59,9 @@ def main(folder: Path) -> None:
                 print(folder / name)
             for name, (query, options) in ANATOMY.items():
                 shoot_anatomy(browser, server.url, folder / name, query, options)
+                print(folder / name)
+            for name, (path, sign, options) in PLAIN.items():
+                shoot_page(browser, f"{server.url}/{path}", folder / name, sign, options)
                 print(folder / name)
         browser.close()
 
@@ -79,6 +89,18 @@ def shoot_anatomy(browser: Browser, url: str, file: Path, query: str, options: M
     page = AnatomyPage(context.new_page(), url).open(query)
     page.page.evaluate(SETTLED)
     page.page.screenshot(path=file, animations="disabled", caret="hide")
+    context.close()
+
+
+def shoot_page(browser: Browser, address: str, file: Path, sign: str, options: Mapping[str, Any]) -> None:
+    """Open an address in a window of these options, wait for what shows that it stands, and take its picture."""
+    context = browser.new_context(**options, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(address)
+    page.locator(sign).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    page.evaluate(SETTLED)
+    page.screenshot(path=file, animations="disabled", caret="hide")
     context.close()
 
 

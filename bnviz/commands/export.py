@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 import bnviz
+from bnviz.experiment.history import History
 from bnviz.experiment.verdicts import Chance, Verdict, verdicts
 from bnviz.sharing.link import parse
 from bnviz.sharing.opened import Opened, open_recordings
@@ -31,7 +32,7 @@ def export(
 ) -> None:
     """Write what a recording holds into other files; nothing that is there already is replaced.
 
-    Two recordings are written side by side, on shared axes.
+    Two recordings are written side by side, on shared axes. Where one of the files can't be written, none is.
 
     \b
     Examples:
@@ -47,19 +48,18 @@ def export(
     ]  # fmt: skip
     if tensorboard is None and all(path is None for path, _ in wanted):
         raise RecordingError("say what to write: --tensorboard DIR, --csv PATH, --parquet PATH or --html PATH")
-    for path, _ in wanted:
-        if path is not None and path.exists():
-            raise RecordingError(f"{str(path)!r} is there already: choose another name")
     try:
+        _refuse_taken([path for path, _ in wanted if path is not None])
         opened = _opened(files)
         for fact in opened.facts:
             if fact.problem:
                 typer.echo(f"{fact.file}: {fact.problem}", err=True)
+        folders = [] if tensorboard is None else _free_folders(tensorboard, opened)
         for path, make in wanted:
             if path is not None:
                 _write(path, make(opened))
-        if tensorboard is not None:
-            _events(tensorboard, opened)
+        for folder, history in zip(folders, opened.histories, strict=False):
+            _events(folder, history, _began(opened))
     except OSError as error:
         raise RecordingError(f"{error.filename or 'a file'}: {error.strerror or error}") from None
 
@@ -75,13 +75,31 @@ def _write(path: Path, data: bytes) -> None:
     typer.echo(f"{path}: {len(data):,} bytes")
 
 
-def _events(folder: Path, opened: Opened) -> None:
-    from bnviz.sharing.tensorboard import folder_names, write_events
+def _refuse_taken(paths: Sequence[Path]) -> None:
+    """Raise `RecordingError` where a file can't be written, before any is."""
+    for number, path in enumerate(paths):
+        if path.exists() or path in paths[:number]:
+            said = "is given twice" if path in paths[:number] else "is there already"
+            raise RecordingError(f"{str(path)!r} {said}: choose another name")
+        if not path.parent.is_dir():
+            raise RecordingError(f"{str(path.parent)!r} is no folder: make it first, or choose another")
 
-    began = _began(opened)
-    for name, history in zip(folder_names(opened.names), opened.histories, strict=True):
-        events = write_events(folder / name, history, wall_time=began)
-        typer.echo(f"{folder / name}: {events:,} events")
+
+def _free_folders(within: Path, opened: Opened) -> list[Path]:
+    """A folder a network, all of them ready to be written into; raises `RecordingError`."""
+    from bnviz.sharing.tensorboard import folder_names, refuse_taken
+
+    folders = [within / name for name in folder_names(opened.names)]
+    for folder in folders:
+        refuse_taken(folder)
+    return folders
+
+
+def _events(folder: Path, history: History, began: float | None) -> None:
+    from bnviz.sharing.tensorboard import write_events
+
+    events = write_events(folder, history, wall_time=began)
+    typer.echo(f"{folder}: {events:,} events")
 
 
 def _began(opened: Opened) -> float | None:
@@ -128,8 +146,6 @@ def _report(opened: Opened) -> bytes:
 
 def _chances(opened: Opened) -> list[Chance]:
     """What guessing reaches on each arm's evaluated test samples, as a comparison says it."""
-    from bnviz.training import datasets
-    from bnviz.training.evaluation import EVALUATED
+    from bnviz.training import datasets, evaluation
 
-    data = [datasets.load(config) for config in parse(opened.link_query).arms]
-    return [Chance(one.chance, min(EVALUATED, len(one.test_y))) for one in data]
+    return [evaluation.chance(datasets.load(config)) for config in parse(opened.link_query).arms]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from bnviz.figures.scale import Scale, axis_of
 from bnviz.figures.sheet import sheet
 from bnviz.figures.theme import DASHES, INK, MUTED, SYMBOLS, arm_colour, plain
 
@@ -44,20 +45,6 @@ class Curve:
     style: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """What an axis says: its label, whether it is logarithmic, whether its numbers are shares from 0 to 1."""
-
-    label: str
-    log: bool = False
-    share: bool = False
-
-    @property
-    def hover(self) -> str:
-        """How d3 writes a number of it."""
-        return ".1%" if self.share else ".4~g"
-
-
 def dots(shipped: Sequence[Dots], own: Sequence[Dots], scale: Scale) -> go.Figure:
     """Return a strip an arm: each seed a mark, faint lines between the arms of a seed; own runs below the shipped."""
     arms = max(len(shipped), len(own))
@@ -68,7 +55,7 @@ def dots(shipped: Sequence[Dots], own: Sequence[Dots], scale: Scale) -> go.Figur
         for row, strip in enumerate(strips):
             _strip(figure, strip, row + offset, scale, mine=strips is own)
     names = [_wrapped(one.name) for one in (shipped or own)]
-    figure.update_xaxes(_values(scale, log, [value for one in (*shipped, *own) for value in _finite(one)]))
+    figure.update_xaxes(axis_of(scale, log, [value for one in (*shipped, *own) for value in _finite(one)]))
     figure.update_yaxes(
         tickvals=list(range(arms)), ticktext=names, range=[arms - 0.5 + (0.1 if own else 0), -0.5], showgrid=False,
         showline=False, tickfont={"size": 12, "color": INK},
@@ -91,7 +78,7 @@ def curves(
         _median(figure, curve, across, up)
     for curve in own:
         _own_runs(figure, curve, across, up)
-    figure.update_xaxes(_values(across, across.log, [at for curve in (*shipped, *own) for at in curve.at]))
+    figure.update_xaxes(axis_of(across, across.log, [at for curve in (*shipped, *own) for at in curve.at]))
     figure.update_yaxes(title=up.label, **({"tickformat": ".0%", "range": [-0.02, 1.04]} if up.share else {}))
     if math.isfinite(border):
         places = [at for curve in (*shipped, *own) for at in curve.at]
@@ -119,9 +106,9 @@ def _pairs(figure: go.Figure, strips: Sequence[Dots], offset: float) -> None:
                 y.append(row + offset + _spread(seed))
         x.append(None)
         y.append(None)
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line={"color": MUTED, "width": 1}, opacity=0.28, hoverinfo="skip", showlegend=False
-    )
+    if x:
+        line = {"color": MUTED, "width": 1}
+        figure.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.28, hoverinfo="skip", showlegend=False)
 
 
 def _spread(seed: int) -> float:
@@ -238,37 +225,6 @@ def _table(curve: Curve) -> np.ndarray[Any, np.dtype[np.float64]]:
 def _each(statistic: Any, values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
     """A statistic of each place's seeds; nothing where no run is known."""
     return [float(statistic(row)) if np.isfinite(row).any() else None for row in values]
-
-
-def _values(scale: Scale, log: bool, values: Sequence[float]) -> dict[str, Any]:
-    """The axis of values; shares stand as per cent, a log axis has ticks however narrow it is."""
-    axis: dict[str, Any] = {"title": scale.label, "showgrid": True, "nticks": 7}
-    if scale.share:
-        axis["tickformat"] = ".0%"
-    if log and values:
-        ticks = log_ticks(min(values), max(values))
-        axis |= {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:g}" for tick in ticks]}
-    return axis
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Return some three to eight round numbers from low to high or just beyond, evenly spread over a log axis."""
-    decades = math.log10(high / low) if high > low else 0.0
-    if decades < 0.5:
-        return [round(value, 12) for value in _even(low, high)]
-    steps = (1.0, 2.0, 5.0) if decades < 2.5 else (1.0,)
-    every = max(1, math.ceil(decades / 7)) if decades >= 2.5 else 1
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    found = [step * 10.0**power for power in range(first, last + 1, every) for step in steps]
-    return [tick for tick in found if low / 1.3 <= tick <= high * 1.3]
-
-
-def _even(low: float, high: float) -> list[float]:
-    """Round numbers at even distances, some four between two values that are close."""
-    distance = (high - low) / 4 or low / 2 or 1.0
-    size = 10.0 ** math.floor(math.log10(distance))
-    step = next(size * factor for factor in (1, 2, 5, 10) if size * factor >= distance)
-    return [step * index for index in range(math.floor(low / step), math.ceil(high / step) + 1) if step * index > 0]
 
 
 def _wrapped(name: str) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from bnviz.figures.sheet import sheet
-from bnviz.figures.theme import INK, MUTED, TEXT, plain, rgba
+from bnviz.figures.theme import MUTED, TEXT, plain, rgba
 
 COLOURS = "Cividis"  # reads the same to everybody, and in grey
 HEIGHT = 420
@@ -137,7 +137,6 @@ def _empty(figure: go.Figure, field: Field, x: Side, y: Side) -> None:
 
 def _ring(figure: go.Figure, chosen: tuple[int, int], x: Side, y: Side) -> None:
     row, column = chosen
-    figure.add_shape(
-        type="rect", x0=x.edges[column], x1=x.edges[column + 1], y0=y.edges[row], y1=y.edges[row + 1],
-        line={"color": INK, "width": 3},
-    )  # fmt: skip
+    corners = {"x0": x.edges[column], "x1": x.edges[column + 1], "y0": y.edges[row], "y1": y.edges[row + 1]}
+    for colour, width in (("#ffffff", 6), ("#d55e00", 3)):
+        figure.add_shape(type="rect", line={"color": colour, "width": width}, **corners)

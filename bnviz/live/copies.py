@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from bnviz.experiment.config import ExperimentConfig
@@ -34,3 +36,26 @@ class RunCopy:
     def last_step(self) -> int:
         """The newest step that any arm has."""
         return max((int(history["step"][-1]) for history in self.histories if len(history)), default=0)
+
+
+class Copies:
+    """Who waits for a copy of a run. What becomes of the run's commands does not matter: its next turn serves all."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Future[RunCopy]] = deque()
+
+    def ask(self) -> Future[RunCopy]:
+        """Return a copy to come; from any thread, and the run's worker has to be woken."""
+        future: Future[RunCopy] = Future()
+        self._waiting.append(future)
+        return future
+
+    def serve(self, copy: Callable[[], RunCopy]) -> None:
+        """Give all who wait their copy; one that fails is their problem and not the run's."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(copy())
+                except Exception as error:  # noqa: BLE001 - whoever asked gets it, whatever it is
+                    future.set_exception(error)

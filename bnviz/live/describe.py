@@ -48,7 +48,7 @@ def meta(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:
 def scene(config: ExperimentConfig) -> dict[str, Any]:
     """What the first arm's data set gives to look at: classes, points or images."""
     from bnviz.training import datasets
-    from bnviz.training.evaluation import EVALUATED, Evaluation
+    from bnviz.training.evaluation import Evaluation
 
     data = datasets.load(config)
     planar = config.dataset in PLANAR_DATASETS
@@ -59,7 +59,6 @@ def scene(config: ExperimentConfig) -> dict[str, Any]:
         "points": Evaluation(config, data).points() if planar else None,
         "images": images and {**images, "labels": data.test_y[:SHOWN_IMAGES].tolist()},
         "chance": data.chance,
-        "tested": min(EVALUATED, len(data.test_y)),
     }
 
 

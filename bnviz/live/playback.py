@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -12,15 +13,17 @@ from typing import Any
 
 import numpy as np
 
+from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.history import History
 from bnviz.experiment.layout import Layout
 from bnviz.experiment.snapshot import BINS, FIELDS, QUANTILES
 from bnviz.experiment.verdicts import Chance, verdicts
 from bnviz.live import describe
-from bnviz.live.copies import RunCopy
+from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.packing import pack
 from bnviz.live.run import MAX_WAITING, CommandError, Message, Question, to_json
 
+GENERATIONS = itertools.count(1)
 JUDGED = ("train_loss", "test_accuracy", "saturated", "dead", "gradient_z")
 
 
@@ -43,13 +46,14 @@ class Recorded:
 
 
 class Playback:
-    """Recordings that one page plays side by side."""
+    """Recordings that one page plays side by side; each is a generation of its own, so that no page mixes two."""
 
     trains = False
     started = True
-    generation = 0
 
     def __init__(self, recorded: Recorded) -> None:
+        self.generation = next(GENERATIONS)
+        self.copies = Copies()
         self.recorded = recorded
         self.histories = recorded.histories
         self.crowd = 1
@@ -84,6 +88,7 @@ class Playback:
 
     def work(self) -> float | None:
         """Obey, then answer the open question if the page lacks something, or if it has waited long enough."""
+        self.copies.serve(self.copy)
         while self._inbox:
             self._inbox.popleft()(self)
         with self._lock:
@@ -96,15 +101,12 @@ class Playback:
 
     def copy(self) -> RunCopy:
         """Return what is played; nothing changes it, so nothing is copied."""
-        configs = [history.last.config for history in self.histories if history.last is not None]
-        whole = tuple(config for config in configs if config is not None)
-        is_lab = len(whole) == len(self.histories)
         return RunCopy(
             histories=self.histories,
             names=self.recorded.names,
-            configs=whole if is_lab else (),
-            chances=tuple(self._chances(describe.scene(whole[0]))) if is_lab else (),
-            tables=() if is_lab else self.recorded.tables,
+            configs=self._configs,
+            chances=self._chances,
+            tables=() if self._configs else self.recorded.tables,
             title=self.recorded.title,
             link_query=self.recorded.link_query,
         )
@@ -134,9 +136,8 @@ class Playback:
         if question.generation == self.generation:
             cursors = {"cursor": question.cursor, "layer_cursor": question.layer_cursor}
             return [pack(state, self.histories, arms, layer=layer, **cursors)]
-        meta = self._meta()
-        state["verdicts"] = self._verdicts(meta)
-        return [to_json(meta), pack(state, self.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
+        state["verdicts"] = self._verdicts
+        return [self._meta, pack(state, self.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
 
     def _last_step(self) -> int:
         return max((int(history["step"][-1]) for history in self.histories if len(history)), default=0)
@@ -149,29 +150,42 @@ class Playback:
             "capacity": history.max_snapshots,
         }
 
-    def _meta(self) -> dict[str, Any]:
+    @cached_property
+    def _meta(self) -> str:
         """What does not change: as of a comparison, and which quantities were measured at all."""
         layouts = [_layout(history) for history in self.histories]
         config = layouts[0].config
         measured = [n for n in FIELDS if any(n in h and _any_number(h, n) for h in self.histories)]
         about = describe.scene(config) if config else {"classes": [], "points": None, "images": None, "chance": None}
         arms = [describe.arm(name, layout) for name, layout in zip(self.recorded.names, layouts, strict=True)]
-        return {
+        meta = {
             "type": "meta", "generation": self.generation, "kind": "lab" if config else "model", "recorded": True,
             **about, "bins": BINS, "quantiles": list(QUANTILES), "measured": measured,
             "capacity": max(history.max_snapshots for history in self.histories),
             "arms": arms, "files": [dict(file) for file in self.recorded.files], "link": self.recorded.link_query,
         }  # fmt: skip
+        return to_json(meta)
 
-    def _verdicts(self, meta: Mapping[str, Any]) -> list[dict[str, Any]]:
+    @cached_property
+    def _verdicts(self) -> list[dict[str, Any]]:
         """The lab's verdicts, where everything that they rest on was recorded."""
         complete = all(len(history) and all(name in history for name in JUDGED) for history in self.histories)
-        if meta["chance"] is None or not complete:
+        if not self._chances or not complete:
             return []
-        return [asdict(verdict) for verdict in verdicts(self.histories, self._chances(meta))]
+        return [asdict(verdict) for verdict in verdicts(self.histories, self._chances)]
 
-    def _chances(self, scene: Mapping[str, Any]) -> list[Chance]:
-        return [Chance(scene["chance"], scene["tested"])] * len(self.histories)
+    @cached_property
+    def _configs(self) -> tuple[ExperimentConfig, ...]:
+        """The lab's configurations, one an arm; none of somebody's own models."""
+        configs = [history.last.config for history in self.histories if history.last is not None]
+        whole = tuple(config for config in configs if config is not None)
+        return whole if len(whole) == len(self.histories) else ()
+
+    @cached_property
+    def _chances(self) -> tuple[Chance, ...]:
+        from bnviz.training import datasets, evaluation
+
+        return tuple(evaluation.chance(datasets.load(config)) for config in self._configs)
 
 
 def _any_number(history: History, name: str) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
 from bnviz.experiment.verdicts import verdicts
 from bnviz.live import describe
-from bnviz.live.copies import RunCopy
+from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.measuring import Answer, Measurements
 from bnviz.live.packing import pack
 
@@ -74,6 +74,7 @@ class LiveRun:
         self._requested = (tuple(arms), tuple(names))
         self._until = until
         self._measurements = Measurements()
+        self.copies = Copies()
         self._reset_player()
 
     def _reset_player(self) -> None:
@@ -244,6 +245,7 @@ class LiveRun:
     def work(self) -> float | None:
         """Use one turn: obey, train for a slice, answer. Return when the next turn is due, None where nothing waits."""
         now = time.monotonic()
+        self.copies.serve(self.copy)
         while not self._owed and time.monotonic() - now < SLICE and (command := self._next_command()) is not None:
             command(self)
             self._stale = True

@@ -10,21 +10,21 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from bnviz.experiment.config import MAX_STEP
 from bnviz.live.copies import RunCopy
 from bnviz.live.messages import Message, whole
 from bnviz.live.places import Seat
 from bnviz.live.registry import Registry
-from bnviz.live.run import CommandError, LiveRun
+from bnviz.live.run import CommandError
 from bnviz.live.stream import same_origin
 
 LOG = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ MAX_TEXT, MAX_OPTION, MAX_ADDRESS, MAX_OPTIONS = 40, 200, 500, 8
 MAX_WAITING = 8
 MAX_A_RUN = 3
 PATIENCE = 20.0
+MAX_STEP = 2**32 - 1  # as recordings have them at most; the lab ends long before
+CHUNK = 256 * 1024
+SENT_WITHIN = 120.0  # seconds; a whole file that nobody takes would stay in memory
 
 
 class RefusedError(ValueError):
@@ -88,7 +91,10 @@ Makers = Mapping[str, Callable[[RunCopy, Wish], Taken]]
 
 
 class Desk:
-    """Makes files on threads: on half of the cores, the others train on; a few wait, and a few of the same run."""
+    """Makes files on threads: on half of the cores, the others train on; a few wait, and a few of the same run.
+
+    A file holds its place until it has been sent: so many are in memory at most.
+    """
 
     def __init__(self, at_once: int | None = None, waiting: int = MAX_WAITING) -> None:
         self._at_once = at_once or max(1, (os.cpu_count() or 1) // 2)
@@ -96,8 +102,11 @@ class Desk:
         self._turn = asyncio.Semaphore(self._at_once)
         self._runs: Counter[int] = Counter()
 
-    async def make(self, registry: Registry, seat: Seat, wish: Wish, maker: Callable[[RunCopy, Wish], Taken]) -> Taken:
-        """Return the file of a copy that is made when its turn has come; raises `BusyError`."""
+    @asynccontextmanager
+    async def made(
+        self, registry: Registry, seat: Seat, wish: Wish, maker: Callable[[RunCopy, Wish], Taken]
+    ) -> AsyncIterator[Taken]:
+        """Give the file of a copy, made when its turn has come; its place is held within. Raises `BusyError`."""
         run = id(seat)
         if self._runs.total() >= self._most or self._runs[run] >= MAX_A_RUN:
             raise BusyError
@@ -105,7 +114,9 @@ class Desk:
         try:
             async with self._turn:
                 copy = await _copy(registry, seat)
-                return await run_in_threadpool(maker, copy, wish)
+                taken = await run_in_threadpool(maker, copy, wish)
+            del copy
+            yield taken
         finally:
             self._runs[run] -= 1
             self._runs += Counter()  # forgets runs that have none
@@ -113,21 +124,43 @@ class Desk:
 
 async def _copy(registry: Registry, seat: Seat) -> RunCopy:
     """Have the worker copy the run at its next turn: nobody waits for a lock, and the copy is of one moment."""
-    found: Future[RunCopy] = Future()
-
-    def obey(run: LiveRun) -> None:
-        if found.set_running_or_notify_cancel():
-            try:
-                found.set_result(run.copy())
-            except BaseException as error:
-                found.set_exception(error)
-                raise
-
+    found = seat.run.copies.ask()
+    registry.workers.wake(seat.run)
     try:
-        registry.command(seat, obey)
         return await asyncio.wait_for(asyncio.wrap_future(found), PATIENCE)
-    except (CommandError, TimeoutError):
+    except TimeoutError:
         raise BusyError("The run is busy: try again in a moment.") from None
+
+
+@dataclass
+class Sent(Response):
+    """A file on its way: in pieces, each as soon as the one before has been taken; dropped where that takes too long.
+
+    `place` is left when it is over, however it ends.
+    """
+
+    taken: Taken
+    place: AsyncExitStack
+    within: float = field(default=SENT_WITHIN)
+
+    def __post_init__(self) -> None:
+        super().__init__(
+            media_type=self.taken.kind,
+            headers={
+                "Content-Disposition": f'attachment; filename="{self.taken.name}"',
+                **HEADERS,
+                "Content-Length": str(len(self.taken.body)),
+            },
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = memoryview(self.taken.body)
+        async with self.place, asyncio.timeout(self.within):
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            for start in range(0, len(body), CHUNK):
+                piece = bytes(body[start : start + CHUNK])
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
 
 
 def read(message: Any, makers: Makers) -> tuple[str, Wish]:
@@ -167,7 +200,10 @@ def endpoint(registry: Registry, makers: Makers, desk: Desk | None = None) -> Ca
     async def take(request: Request) -> Response:
         try:
             token, wish = read(await _message(request), makers)
-            taken = await desk.make(registry, _seat(registry, token), wish, makers[wish.what])
+            async with AsyncExitStack() as place:
+                file = desk.made(registry, _seat(registry, token), wish, makers[wish.what])
+                taken = await place.enter_async_context(file)
+                return Sent(taken, place.pop_all())
         except RefusedError as error:
             return _refusal(error.status, str(error))
         except CommandError as error:
@@ -177,8 +213,6 @@ def endpoint(registry: Registry, makers: Makers, desk: Desk | None = None) -> Ca
         except Exception:
             LOG.exception("a file could not be made")
             return _refusal(500, "The file could not be made: an error on the server.")
-        headers = {"Content-Disposition": f'attachment; filename="{taken.name}"', **HEADERS}
-        return Response(taken.body, media_type=taken.kind, headers=headers)
 
     return take
 

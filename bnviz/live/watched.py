@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from bnviz.live.copies import Copies
     from bnviz.live.run import Command, Question
 
 
@@ -13,6 +14,7 @@ class Watched(Protocol):
 
     trains: bool
     crowd: int
+    copies: Copies
 
     @property
     def started(self) -> bool:

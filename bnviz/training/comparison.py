@@ -10,6 +10,7 @@ from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Divergence
 from bnviz.experiment.verdicts import Chance
+from bnviz.training.evaluation import chance
 from bnviz.training.unfold import Training
 
 MAX_ARMS = 4
@@ -51,7 +52,7 @@ class Comparison:
     @property
     def chances(self) -> list[Chance]:
         """What guessing reaches on each arm's evaluated test samples."""
-        return [Chance(training.data.chance, training.evaluation.tested) for training in self.trainings]
+        return [chance(training.data) for training in self.trainings]
 
     @property
     def diverged(self) -> list[Divergence | None]:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from bnviz.experiment.config import BATCH_NORMALIZATIONS, NORMALIZATIONS, PLANAR_DATASETS, ExperimentConfig
 from bnviz.experiment.snapshot import SHOWN_IMAGES, SURFACE_SIDE, UNIT_QUANTILES, Array, traced_units
+from bnviz.experiment.verdicts import Chance
 from bnviz.training.datasets import Data
 from bnviz.training.networks import Network, Signals
 from bnviz.training.randomness import generator
@@ -26,6 +27,11 @@ def bounds(data: Data) -> tuple[float, float, float, float]:
     margin = 0.1 * (high - low)
     (x0, y0), (x1, y1) = (low - margin).tolist(), (high + margin).tolist()
     return x0, x1, y0, y1
+
+
+def chance(data: Data) -> Chance:
+    """Return what guessing reaches on the evaluated test samples."""
+    return Chance(data.chance, min(EVALUATED, len(data.test_y)))
 
 
 class Evaluation:
@@ -51,11 +57,6 @@ class Evaluation:
         count = len(self._test_y)
         self._batches = -(-count // config.batch_size)
         self._wrapped_x = test_x[torch.arange(self._batches * config.batch_size) % count]
-
-    @property
-    def tested(self) -> int:
-        """How many test samples the accuracies are of."""
-        return len(self._test_y)
 
     def points(self) -> dict[str, list[float]]:
         """Return the shown samples of planar data and the picture's frame: x, y, label, bounds."""

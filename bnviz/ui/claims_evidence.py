@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bnviz.figures.claims import Curve, Dots, Scale, curves, dots
+from bnviz.figures.claims import Curve, Dots, curves, dots
+from bnviz.figures.scale import Scale
 from bnviz.studies.catalogue import CLAIMS, STUDIES
 from bnviz.studies.claim import Arm, Claim, Experiment, said
 from bnviz.studies.effects import Gain, Reach
@@ -77,7 +78,7 @@ def experiment_figure(experiment: Experiment, rows: Sequence[Row], own: Sequence
     """Return the figure of an experiment: the shipped rows, and those that were measured here."""
     up = Scale(
         label=experiment.label,
-        share=MEASURES[experiment.shows].unit == "share",
+        share=MEASURES[experiment.shows].unit == "share" or experiment.shows.endswith("accuracy"),
         log=experiment.log and not experiment.sweep,
     )
     if experiment.sweep:
@@ -111,12 +112,13 @@ def _dots(experiment: Experiment, rows: Sequence[Row], *, log: bool) -> list[Dot
     for (name, arm, measure), style in zip(strips, looks, strict=True):
         seeds, values = gathered(arm, rows, measure)
         cut = float(arm.trial.steps) if MEASURES[measure].unit == "steps" else math.nan
-        middle = None if any(map(math.isnan, values)) else _mean(values, log=log)
+        middle = None if any(map(math.isnan, values)) else _mean(tuple(values), log=log)
         found.append(Dots(name=name, values=values, seeds=seeds, style=style, cut=cut, mean=middle))
     return found if rows else []
 
 
-def _mean(values: Sequence[float], *, log: bool) -> tuple[float, float, float] | None:
+@lru_cache(maxsize=4096)
+def _mean(values: tuple[float, ...], *, log: bool) -> tuple[float, float, float] | None:
     """The mean with its interval, geometric on a log axis; runs that were cut off have none."""
     if len(values) < 2:
         return None

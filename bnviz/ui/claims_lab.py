@@ -47,7 +47,7 @@ def experiment_links(experiment: Experiment, rows: Sequence[Row]) -> tuple[str, 
     if experiment.sweep:
         at = _telling(experiment, rows)
         arms = [arm for arm in arms if arm.at == at]
-        words = f"Open in the lab at {experiment.sweep} {at:g}"
+        words = f"Open in the lab at {at:g}"
     named = [(arm.group or arm.name, arm.trial.config) for arm in arms]
     return words, lab_link(named, max(arm.trial.steps for arm in arms), SHOWN.get(experiment.shows))
 
@@ -80,4 +80,6 @@ def show_experiment_link(experiment: Experiment, rows: Sequence[Row]) -> None:
         st.page_link(ANATOMY, label="See the layer, number by number", icon=":material/arrow_forward:")
         return
     words, link = experiment_links(experiment, rows)
-    st.page_link(LAB, label=words, icon=":material/arrow_forward:", query_params=encode(link))
+    st.page_link(
+        LAB, label=words, icon=":material/arrow_forward:", query_params=encode(link), help=experiment.sweep or None
+    )

@@ -50,6 +50,7 @@ STYLE = f"""
 .bnviz-mark.is-refuted {{ color: light-dark(#b34700, #ff9a57); }}
 .bnviz-mark.is-slip {{ color: light-dark(#94478a, #eba3ce); }}
 .bnviz-mark.is-open {{ color: light-dark(#5b6472, #b4bcc8); font-weight: 400; }}
+.bnviz-verdict {{ display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.8rem; margin: 0; }}
 .bnviz-found {{ margin: 0; }} .bnviz-found .bnviz-mark {{ margin-right: 0.6rem; vertical-align: -0.1em; }}
 .st-key-claims-list [data-testid="stMarkdownContainer"] p strong {{ font-size: 1.05rem; }}
 [class*="st-key-claim-row-"] {{ padding: 0.35rem 0 0.45rem; border-top: 1px solid light-dark(#e3e8ee, #2a333f); }}

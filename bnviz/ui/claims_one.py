@@ -62,14 +62,15 @@ def _evidence(claim: Claim, own: Own | None) -> None:
 
 
 def _verdict(heading: str, verdict: Verdict, rows: Sequence[Result]) -> None:
-    st.html(f"<b>{heading}</b> &nbsp; {mark(verdict.kind, large=True)}")
+    st.html(f'<p class="bnviz-verdict"><b>{heading}</b> {mark(verdict.kind, large=True)}</p>')
     if not rows:
         st.markdown("No results of it come with this version: measure it yourself.")
         return
     outcomes = [finding.outcome for finding in verdict.findings if finding.outcome]
-    counted = [f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes)]
+    counted = ", ".join(f"{outcomes.count(word)} {word}" for word in dict.fromkeys(outcomes))
+    said = f"of {len(outcomes)} predictions {counted}" if len(outcomes) > 1 else f"the prediction is {outcomes[0]}"
     st.markdown(plain(verdict.sentence))
-    st.caption(f"{said_seeds(rows)}; of {len(outcomes)} predictions {', '.join(counted)}.".replace("open", "left open"))
+    st.caption(f"{said_seeds(rows)}; {said}.")
 
 
 def _compare(claim: Claim, mine: Sequence[Result], again: Verdict) -> None:

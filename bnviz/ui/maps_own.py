@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -10,7 +11,7 @@ from bnviz.experiment.config import PLAIN_FIELDS, ExperimentConfig
 from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import PRESETS
 from bnviz.experiment.words import LABELS
-from bnviz.sharing.link import Link, encode, from_preset, parse
+from bnviz.sharing.link import Link, from_preset, parse
 from bnviz.studies.default_maps import DEPTHS, DEVIATIONS, RATES, SIZES
 from bnviz.studies.maps import MAX_CELL_STEPS, MAX_CELLS
 from bnviz.studies.service import MAX_TRIALS
@@ -24,7 +25,8 @@ OFFERED: dict[str, tuple[Any, ...]] = {
     "momentum": (0.0, 0.5, 0.9), "weight_decay": (0.0, 0.0001, 0.001, 0.01), "norm_momentum": (0.01, 0.1, 0.5),
     "norm_eps": (1e-05, 0.001, 0.1), "norm_groups": (2, 4), "samples": (100, 200, 500, 1000),
 }  # fmt: skip
-PASTED = "a link to the lab"
+PASTED, PRESENT = "pasted", "present"
+OTHERS = {PASTED: "Those of a link to the lab", PRESENT: "Those of the map below"}
 
 
 def offered(name: str) -> str:
@@ -38,7 +40,7 @@ def show_form(state: MapsState) -> None:
     """Draw the form; what is not allowed is said below it and nothing is lost."""
     own = state.shown if isinstance(state.shown, OwnMap) else None
     with st.expander("Make your own map", expanded=False, key=f"own-map-{state.epoch}"):
-        base = _base()
+        base = _base(own)
         left, right = st.columns(2)
         x = _axis("Across", "x", own.x if own else None, "learning_rate", left)
         y = _axis("Up", "y", own.y if own else None, "hidden_layers", right)
@@ -50,7 +52,7 @@ def show_form(state: MapsState) -> None:
         if st.button("Show this map", key="show-own-map", type="primary"):
             try:
                 sides = [(name, values_of(name, text)) for name, text in (x, y)]
-                made = own_map(base() if callable(base) else base, sides[0], sides[1], int(steps))
+                made = own_map(base(), sides[0], sides[1], int(steps))
                 made.study()
             except ConfigError as error:
                 st.error(plain(f"There is no such map: {error}."))
@@ -60,22 +62,19 @@ def show_form(state: MapsState) -> None:
                 st.rerun()
 
 
-def _base() -> Any:
+def _base(own: OwnMap | None) -> Callable[[], Link]:
+    """The networks to start from, read when they are asked for: a pasted link may be none."""
+    options = [*([PRESENT] if own else []), *PRESETS, PASTED]
     choice = st.selectbox(
-        "Networks", [*PRESETS, PASTED], key="own-base",
-        format_func=lambda name: PRESETS[name].title if name in PRESETS else "Those of a link to the lab",
-        index=list(PRESETS).index("learning-rate"),
+        "Networks", options, key=f"own-base-{own is not None}", index=0 if own else options.index("learning-rate"),
+        format_func=lambda name: PRESETS[name].title if name in PRESETS else OTHERS[name],
     )  # fmt: skip
-    if choice != PASTED:
-        return from_preset(choice)
+    if choice == PRESENT and own:
+        return lambda: Link(arms=own.arms, names=own.names)
+    if choice in PRESETS:
+        return lambda: from_preset(choice)
     text = st.text_input("The lab's address, copied from the browser", key="own-link", placeholder="…?preset=circles")
-
-    def pasted() -> Link:
-        link = parse(text.strip())
-        encode(link)
-        return link
-
-    return pasted
+    return lambda: parse(text.strip())
 
 
 def _axis(title: str, side: str, now: tuple[str, tuple[Any, ...]] | None, usual: str, where: Any) -> tuple[str, str]:

@@ -41,7 +41,7 @@ def test_every_claim_stands_on_the_first_page_with_its_verdict_in_word_and_shape
     masks = visit.js(
         "[...document.querySelectorAll('.bnviz-mark')].map(m => getComputedStyle(m, '::before').maskImage.slice(0, 15))"
     )
-    assert set(masks) == {'url("data:image/'}
+    assert set(masks) == {'url("data:image'}
     visit.page.get_by_role("radio", name="refuted").click()
     visit.wait_query("verdict", "refuted")
     visit.wait(f"document.querySelectorAll('[class*=st-key-claim-row-]').length < {len(CLAIMS)}")
@@ -63,15 +63,36 @@ def test_a_click_opens_a_claim_back_returns_and_its_networks_open_in_the_lab(vis
     assert PRESETS["headline"].arms[0] == CLAIMS[LONG].experiments[0].arms[0].trial.config
 
 
-def test_a_cheap_claim_is_measured_again_to_its_end_and_drawn_without_being_mounted_anew(visit):
+RANGE = "document.querySelector('.bnviz-figure-plot')._fullLayout.xaxis.range.map(String).join()"
+
+
+def zoom(visit: Visit) -> None:
+    """Drag over a part of the first figure, as a person does, until it is shown alone."""
+    before = visit.js(RANGE)
+    plot = visit.page.locator(".bnviz-figure .nsewdrag").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    visit.page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    visit.page.mouse.down()
+    visit.page.mouse.move(box["x"] + 0.7 * box["width"], middle, steps=8)
+    visit.page.mouse.up()
+    visit.wait(f"{RANGE} !== '{before}'")
+
+
+def test_a_cheap_claim_is_measured_again_to_its_end_and_figures_stay_mounted_and_zoomed(visit):
     go(visit, f"claims?claim={CHEAP}")
     figures_drawn(visit, len(CLAIMS[CHEAP].experiments))
     visit.js("document.querySelectorAll('.bnviz-figure').forEach((node) => (node.kept = true))")
+    zoom(visit)
+    zoomed = visit.js(RANGE)
     visit.page.click(".st-key-measure button")
     visit.wait("document.body.innerText.includes('Measured here')")
     visit.wait("document.body.innerText.includes('The runs here agree with the shipped verdict')")
     visit.wait("[...document.querySelectorAll('.bnviz-figure')].every((node) => node.kept)")
     visit.wait("document.querySelector('.bnviz-figure').textContent.includes('measured here, 3 seeds')")
+    assert visit.js(RANGE) == zoomed
 
 
 def test_a_study_that_runs_is_cancelled_and_what_came_stays(visit):

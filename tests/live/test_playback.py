@@ -99,7 +99,7 @@ def test_a_page_gets_every_record_of_two_models_and_knows_that_there_is_no_more(
 
 def test_edges_come_a_layer_where_they_differ_and_channels_a_norm(rng):
     run = playback(history(3, 2, rng, norms=(0, 2)))
-    arm = json.loads(json.dumps(run._meta(), allow_nan=False))["arms"][0]
+    arm = json.loads(run._meta)["arms"][0]
     np.testing.assert_allclose(arm["edges"][0], run.histories[0].layout.edges[0], rtol=1e-6)
     assert (arm["norms"], arm["channels"], arm["channel_count"]) == ([0, 2], [[0, 5], [0, 7]], 2)
     assert arm["config"] is None
@@ -109,7 +109,7 @@ def test_edges_come_a_layer_where_they_differ_and_channels_a_norm(rng):
 def test_a_layer_without_channels_is_answered_with_none_and_is_done_with(rng):
     source = history(3, 5, rng, norms=(2,))
     run = playback(source)
-    page = Page([sizes_of(arm) for arm in run._meta()["arms"]], layer=0)
+    page = Page([sizes_of(arm) for arm in json.loads(run._meta)["arms"]], layer=0)
     header = page.take(pack({}, [source], [{}], **page.question()))
     detail = header["arms"][0]["layer"]
     assert (detail["layer"], detail["count"], detail["fields"], detail["cursor"]) == (0, 0, [], 4)
@@ -120,7 +120,7 @@ def test_a_layer_without_channels_is_answered_with_none_and_is_done_with(rng):
 
 def test_rows_of_hundreds_of_layers_come_in_windows_of_bounded_size_without_gaps(rng):
     source = history(600, 80, rng)
-    page = Page([sizes_of(playback(source)._meta()["arms"][0])], layer=1)
+    page = Page([sizes_of(json.loads(playback(source)._meta)["arms"][0])], layer=1)
     by_hand = 4 + 4 + 600 * (7 + 1 + 1 + 1 + 1 + 1) * 4 + 2 * 4 + 600 * CELLS * 2
     assert row_bytes([source]) == by_hand - 4, "everything but the step, as the wire's description says"
     messages, answers = [], 0
@@ -136,7 +136,7 @@ def test_rows_of_hundreds_of_layers_come_in_windows_of_bounded_size_without_gaps
 def test_one_row_that_is_larger_than_a_window_comes_alone(rng, monkeypatch):
     monkeypatch.setattr("bnviz.live.packing.MAX_WINDOW", 100)
     source = history(5, 3, rng)
-    page = Page([sizes_of(playback(source)._meta()["arms"][0])], layer=1)
+    page = Page([sizes_of(json.loads(playback(source)._meta)["arms"][0])], layer=1)
     for expected in range(3):
         page.take(pack({}, [source], [{}], **page.question()))
         assert page.cursor == expected
@@ -174,7 +174,8 @@ def test_a_forged_message_is_refused_and_the_recording_plays_on(server: Server, 
 def test_a_layer_beyond_the_last_and_cursors_beyond_the_end_do_no_harm(server: Server, rng):
     token = server.registry.open_playback(None, 0, lambda: playback(history(2, 3, rng)))
     with server.connect(token) as client:
-        client.send("pull", generation=0, cursor=10**9, layer=99_999, layer_cursor=10**9)
+        generation = server.registry.find(token).run.generation
+        client.send("pull", generation=generation, cursor=10**9, layer=99_999, layer_cursor=10**9)
         message = client.socket.recv(timeout=30)
     header = json.loads(message[4 : 4 + int.from_bytes(message[:4], "little")])
     assert header["arms"][0]["count"] == 0
@@ -222,11 +223,27 @@ def test_a_run_of_the_lab_has_its_verdicts_its_picture_and_its_interventions():
     live.work()
     of_lab = json.loads(wanted[0])
     assert meta["kind"] == "lab"
-    assert {key: meta[key] for key in of_lab if key != "capacity"} == {k: of_lab[k] for k in of_lab if k != "capacity"}
+    own = ("capacity", "generation")
+    assert {key: meta[key] for key in of_lab if key not in own} == {k: of_lab[k] for k in of_lab if k not in own}
     header = json.loads(answers[1][4 : 4 + int.from_bytes(answers[1][:4], "little")])
     expected = json.loads(wanted[1][4 : 4 + int.from_bytes(wanted[1][:4], "little")])
     assert header["verdicts"] == expected["verdicts"] != []
-    assert len(run.copy().configs) == len(run.copy().chances) == 2
+    assert run.copy().configs == tuple(comparison.configs)
+    assert run.copy().chances == tuple(comparison.chances)
+
+
+def test_networks_of_unlike_data_are_each_judged_by_their_own_chance():
+    arms = tuple(ExperimentConfig(dataset=dataset, width=8) for dataset in ("digits", "circles"))
+    comparison = Comparison(arms, every=5)
+    comparison.advance(steps=6)
+    run = Playback(Recorded(histories=tuple(comparison.histories), names=("a", "b"), files=(FILE,)))
+    assert run.copy().chances == tuple(comparison.chances)
+    assert len({chance.share for chance in run.copy().chances}) == 2
+
+
+def test_no_two_recordings_are_of_one_generation_so_that_a_page_never_mixes_them(rng):
+    source = history(2, 3, rng)
+    assert len({playback(source).generation for _ in range(3)}) == 3
 
 
 # --- places --------------------------------------------------------------------------------------

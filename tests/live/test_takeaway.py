@@ -7,6 +7,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from types import MappingProxyType
 from typing import Any
 
@@ -18,9 +19,11 @@ from bnviz.experiment.config import Intervention
 from bnviz.live.copies import RunCopy
 from bnviz.live.registry import Registry
 from bnviz.live.routes import TAKE, routes
-from bnviz.live.takeaway import MAX_A_RUN, MAX_BODY, BusyError, Desk, TakeError, Taken, Wish, endpoint
+from bnviz.live.run import CommandError, LiveRun
+from bnviz.live.takeaway import CHUNK, MAX_A_RUN, MAX_BODY, BusyError, Desk, Sent, TakeError, Taken, Wish, read
 from bnviz.live.workers import Workers
 from tests.live.conftest import TWINS, Server, wait_for
+from tests.live.test_registry import Hand
 from tests.ui.test_takeaway import MAKERS
 
 HELD, ASKED = threading.Event(), []
@@ -229,6 +232,85 @@ def test_a_run_whose_files_are_being_made_is_told_to_ask_for_more_later(taking, 
     assert post(taking, {"token": token, "what": "steps"})[0].status == 200, "its places are free again"
 
 
+async def file_of(desk: Desk, registry: Registry, seat: Any, maker: Any) -> Taken:
+    async with desk.made(registry, seat, Wish(what="steps"), maker) as taken:
+        return taken
+
+
+@pytest.mark.parametrize("fault", ["another experiment", "left", "failed"])
+def test_a_reader_whose_commands_are_thrown_away_gets_the_file_all_the_same(fault):
+    hand = Hand()
+    registry = Registry(hand)  # type: ignore[arg-type]
+    token = registry.open(None, 0, TWINS, ["a", "b"], None)
+    seat = registry.find(token)
+
+    async def ask() -> Taken:
+        task = asyncio.create_task(file_of(Desk(), registry, seat, steps))
+        while not hand.woken:  # noqa: ASYNC110 - nobody else runs here
+            await asyncio.sleep(0)
+        if fault == "another experiment":
+            registry.open(token, 1, TWINS, ["a", "b"], None)
+        elif fault == "left":
+            seat.run.order_instead(LiveRun.abandon)
+        else:
+            seat.run.fail()
+        seat.run.work()
+        return await asyncio.wait_for(task, 10)
+
+    assert json.loads(asyncio.run(ask()).body)["steps"] == [[0], [0]]
+
+
+def test_a_copy_that_fails_leaves_its_run_as_it_is(monkeypatch):
+    run = LiveRun(TWINS, ["a", "b"])
+    monkeypatch.setattr(LiveRun, "copy", lambda self: 1 / 0)
+    copy = run.copies.ask()
+    run.play()
+    run.work()
+    assert isinstance(copy.exception(), ZeroDivisionError)
+    assert run.playing
+
+
+def test_a_file_holds_its_place_until_it_is_sent_and_goes_where_nobody_takes_it():
+    left = []
+
+    async def nobody_takes(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def send() -> None:
+        place = AsyncExitStack()
+        place.callback(left.append, "left")
+        file = Sent(Taken("a.csv", "text/csv", b"x" * 10**6), place, within=0.05)
+        task = asyncio.create_task(file({}, None, nobody_takes))
+        await asyncio.sleep(0)
+        assert left == []
+        with pytest.raises(TimeoutError):
+            await task
+
+    asyncio.run(send())
+    assert left == ["left"]
+
+
+def test_a_file_goes_whole_in_pieces_each_when_the_one_before_was_taken():
+    body, sent = bytes(range(256)) * 5000, []
+
+    async def take(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(Sent(Taken("a.csv", "text/csv", body), AsyncExitStack())({}, None, take))
+    assert b"".join(message["body"] for message in sent[1:]) == body
+    assert [message.get("more_body", False) for message in sent[1:]] == [True] * (len(sent) - 2) + [False]
+    assert max(len(message["body"]) for message in sent[1:]) <= CHUNK
+    assert (b"content-length", str(len(body)).encode()) in sent[0]["headers"]
+
+
+def test_a_step_beyond_any_of_the_labs_is_one_that_a_recording_may_have():
+    message = {"token": "t", "what": "steps", "step": 2**32 - 1}
+    assert read(message, PROBES)[1].step == 2**32 - 1
+    with pytest.raises(CommandError, match="step must be a whole number from 0 to 4294967295"):
+        read({**message, "step": 2**32}, PROBES)
+
+
 def test_no_more_files_are_made_at_once_than_the_desk_bears():
     registry = Registry(Workers(1))
     seats = [registry.find(registry.open(None, 0, TWINS, ["a", "b"], None)) for _ in range(3)]
@@ -236,7 +318,7 @@ def test_no_more_files_are_made_at_once_than_the_desk_bears():
     async def ask() -> list[object]:
         desk = Desk(at_once=1, waiting=1)
         HELD.clear()
-        made = [asyncio.create_task(desk.make(registry, seat, Wish(what="held"), held)) for seat in seats]
+        made = [asyncio.create_task(file_of(desk, registry, seat, held)) for seat in seats]
         done, _ = await asyncio.wait(made, return_when=asyncio.FIRST_COMPLETED, timeout=30)
         first = [type(task.exception()) for task in done]
         HELD.set()
@@ -251,4 +333,3 @@ def test_without_makers_nothing_is_offered(server):
     status, message = refusal(server, {"token": server.open(), "what": "csv"})
     assert status == 400
     assert message.startswith("what must be one of")
-    assert callable(endpoint(server.registry, {}))

@@ -22,7 +22,7 @@ def _placed(config: ExperimentConfig, steps: int) -> tuple[Arm, Arm]:
 def _position(key: str, title: str, words: str, arms: tuple[Arm, Arm], role: Role = "test") -> Experiment:
     return Experiment(
         key=key, title=title, words=words, arms=arms, effect=Gain(BEFORE, AFTER), prediction=above(0.005, -0.005),
-        predicts="Before is more than half a point more accurate; the contrary is half a point less.",
+        predicts="Before is more than half a point more accurate; contradicted by more than half a point less.",
         says=f"{title}: BN before instead of after the activation changes the test accuracy by {{effect}}.",
         shows="accuracy", label="test accuracy", role=role,
     )  # fmt: skip
@@ -80,7 +80,7 @@ def _convolutions(key: str, title: str, words: str, config: ExperimentConfig, ro
         key=key, title=title, words=f"{_LAYERS}, {words}, 150 steps. A link to the lab opens dense layers.",
         arms=pair(config, 0, ("convolutional_accuracy",)), effect=Gain(WITH, WITHOUT, "convolutional_accuracy"),
         prediction=above(0.1, 0.0) if tested else None,
-        predicts="The test accuracy with BN is more than 10 points higher; the contrary is any loss." if tested else "",
+        predicts="The test accuracy with BN is more than 10 points higher; contradicted by any loss." if tested else "",
         says=f"{title}: BN changes the test accuracy by {{effect}}.", role=role,
         shows="convolutional_accuracy", label="test accuracy after 150 steps",
     )  # fmt: skip
@@ -122,7 +122,8 @@ SEQUENCES = Claim(
         Experiment(
             key="padding", title="BN: the same sequences with more padding", words=_ROWS, arms=(_PADDED,),
             effect=Level(_PADDED.name, "padding_moves_batch_norm"), prediction=below(0.01, 0.05),
-            predicts="The values move by less than a hundredth of their deviation; the contrary is a twentieth.",
+            predicts="The values move by less than a hundredth of their deviation; "
+            "contradicted by more than a twentieth.",
             says="Longer padding moves the batch-normalised values of a sequence by {effect} of their deviations.",
             shows="padding_moves_batch_norm", label="movement, in deviations",
         ),

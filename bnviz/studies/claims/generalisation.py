@@ -49,7 +49,7 @@ def _better(setting: str, role: Role = "test") -> Experiment:
     return Experiment(
         key=setting, title=title, words=_words(setting), arms=_arms(config), effect=Gain(WITH, WITHOUT),
         prediction=above(0.005, -0.005), role=role,
-        predicts="The test accuracy is more than half a point higher; the contrary is half a point lower.",
+        predicts="The test accuracy is more than half a point higher; contradicted by more than half a point lower.",
         says=f"{title}: BN changes the test accuracy by {{effect}}.",
         shows="accuracy", label="test accuracy after 600 steps",
     )  # fmt: skip
@@ -74,7 +74,7 @@ def _gap(setting: str) -> Experiment:
     return Experiment(
         key=f"{setting}-gap", title=title, words=_words(setting), arms=_arms(config),
         effect=Gain(WITH, WITH, "train_accuracy", second_measure="accuracy"), prediction=below(0.02, 0.05),
-        predicts="Training and test accuracy differ by less than 2 points; the contrary is more than 5.",
+        predicts="Training and test accuracy differ by less than 2 points; contradicted by more than 5.",
         says=f"{title}: from the training to the test split, the accuracy with BN differs by {{effect}}.",
         shows="accuracy", label="test accuracy after 600 steps",
     )  # fmt: skip
@@ -104,21 +104,23 @@ REGULARISES = Claim(
         Experiment(
             key="instead", title="BN instead of dropout", words=_words("few-digits"),
             arms=(_arms(FEW)[0], _WITH_DROPOUT), effect=Gain(WITH, DROPOUT), prediction=above(-0.01, -0.05),
-            predicts="With BN the test accuracy is at most a point lower than with dropout; the contrary is 5 points.",
+            predicts="With BN the test accuracy is at most a point lower than with dropout; "
+            "contradicted by more than 5 points.",
             says="BN in the place of dropout changes the test accuracy by {effect}.",
             shows="accuracy", label="test accuracy after 600 steps",
         ),
         Experiment(
             key="accuracy", title="BN against nothing: accuracy", words=_words("few-digits"), arms=_arms(FEW),
             effect=Gain(WITH, WITHOUT), prediction=above(0.005, -0.005),
-            predicts="The test accuracy is more than half a point higher; the contrary is half a point lower.",
+            predicts="The test accuracy is more than half a point higher; "
+            "contradicted by more than half a point lower.",
             says="BN in the place of nothing changes the test accuracy by {effect}.",
             shows="accuracy", label="test accuracy after 600 steps",
         ),
         Experiment(
             key="loss", title="BN against nothing: loss", words=_words("noisy-digits"), arms=_arms(NOISY),
             effect=Ratio(WITHOUT, WITH, "test_loss"), prediction=above(1.05, 0.95),
-            predicts="The test loss without BN is more than 5 % larger; the contrary is 5 % smaller.",
+            predicts="The test loss without BN is more than 5 % larger; contradicted by more than 5 % smaller.",
             says="On noisy digits the test loss without BN is {effect} that with BN.",
             shows="test_loss", label="test loss after 600 steps (nats)",
         ),

@@ -28,7 +28,9 @@ def _left(key: str, title: str, words: str, arms: tuple[Arm, ...]) -> tuple[Expe
     )  # fmt: skip
     test = Experiment(
         key=key, title=title, words=words, arms=arms, effect=Level(WITH, "gradient_left", "times"),
-        prediction=above(0.1, 0.01), predicts="With BN more than a tenth is left; the contrary is a hundredth.",
+        prediction=above(0.1, 0.01),
+        predicts="With BN more than a tenth is left; "
+        "contradicted by less than a hundredth.",
         says="With BN, the first layer's gradient is {effect} the last hidden layer's.",
         shows="gradient_left", label="‖dL/dz‖, first over last hidden layer", log=True,
     )  # fmt: skip

@@ -21,7 +21,7 @@ def _range(
         arms=pair(config, steps, ("loss_range", "smoothness"), every=5), effect=Ratio(WITHOUT, WITH, "loss_range"),
         prediction=times(SMOOTHER),
         predicts=f"Without BN the range is more than {SMOOTHER:g} times as large; "
-        f"the contrary is {1 / SMOOTHER:.2g}.",
+        f"contradicted by less than {1 / SMOOTHER:.2g} times.",
         says=f"{title}: without BN the loss along the gradient ranges {{effect}} as far as with it.",
         shows="loss_range", label="range of the loss along the gradient (nats)", role=role, log=True,
     )  # fmt: skip
@@ -34,7 +34,7 @@ def _gradient(key: str, title: str, words: str, config: ExperimentConfig) -> Exp
         arms=pair(config, 50, ("loss_range", "smoothness"), every=5), effect=Ratio(WITHOUT, WITH, "smoothness"),
         prediction=times(SMOOTHER),
         predicts=f"Without BN the change is more than {SMOOTHER:g} times as large; "
-        f"the contrary is {1 / SMOOTHER:.2g}.",
+        f"contradicted by less than {1 / SMOOTHER:.2g} times.",
         says=f"{title}: without BN the gradient changes {{effect}} as fast as with it.",
         shows="smoothness", label="change of the gradient over distance", role="counter", log=True,
     )  # fmt: skip

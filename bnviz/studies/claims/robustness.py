@@ -22,8 +22,8 @@ def _rates(key: str, title: str, words: str, arms: tuple[Arm, ...]) -> Experimen
         key=key, title=title, words=f"{words} 300 steps at each learning rate. A network trains where its accuracy at "
         "the end is above halfway from chance to the best of all.",
         arms=arms, effect=Reach(WITH, WITHOUT), prediction=times(LARGER),
-        predicts=f"With BN the largest learning rate that trains is more than {LARGER:g} times as large; the "
-        f"contrary is {1 / LARGER:.2g}.",
+        predicts=f"With BN the largest learning rate that trains is more than {LARGER:g} times as large; "
+        f"contradicted by less than {1 / LARGER:.2g} times.",
         says="The largest learning rate that trains is {effect} as large with BN as without.",
         shows="accuracy", label="test accuracy after 300 steps", sweep="learning rate", log=True,
     )  # fmt: skip
@@ -76,7 +76,7 @@ INITIALISATION = Claim(
             arms=sweep(SPAN, "init_std", DEVIATIONS, 300, 25), effect=Reach(WITH, WITHOUT, span=True),
             prediction=times(WIDER),
             predicts=f"With BN the span is more than {WIDER:g} times as wide; "
-            f"the contrary is {1 / WIDER:.2g}.",
+            f"contradicted by less than {1 / WIDER:.2g} times.",
             says="The span of initial deviations that train is {effect} as wide with BN as without.",
             shows="accuracy", label="test accuracy after 300 steps", sweep="deviation of the initial weights", log=True,
         ),
@@ -107,7 +107,7 @@ BATCH_SIZE = Claim(
             "steps of BN with batches of 2 and of 32.",
             arms=(_small("BN, batch 2", 0), _small("BN, batch 32", 1)), effect=Gain("BN, batch 2", "BN, batch 32"),
             prediction=Prediction((-0.02, 0.02), ((-1.0, -0.05),)),
-            predicts="The accuracies are within 2 points; the contrary is a loss of more than 5.",
+            predicts="The accuracies are within 2 points; contradicted by a loss of more than 5.",
             says="From batches of 2 instead of 32, BN's test accuracy changes by {effect}.",
             shows="accuracy", label="test accuracy after 1,000 steps",
         ),

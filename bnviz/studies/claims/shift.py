@@ -32,7 +32,7 @@ BECAUSE = Claim(
             key="noisy", title="BN with noise that brings the drift back",
             words=f"{_WORDS} Without BN, with BN, and with noisy BN; until 90 %, at most 1,000 steps.",
             arms=_RACE, effect=Duration(NOISY, WITH), prediction=times(2.0),
-            predicts="Noisy BN needs more than twice as many steps as BN; the contrary is less than half.",
+            predicts="Noisy BN needs more than twice as many steps as BN; contradicted by less than half as many.",
             says="Noisy BN needs {effect} as many steps to 90 % as BN.",
             shows="steps_to_90", label="steps to 90 % test accuracy", log=True,
         ),
@@ -62,7 +62,8 @@ def _drift(key: str, title: str, words: str, arms: tuple[Arm, ...], role: Role =
         key=key, title=title, words=f"{words} Way of the last layer's medians on a fixed probe batch over 60 steps, in "
         "units of their own spread (15th to 85th percentile).",
         arms=arms, effect=Ratio(WITHOUT, WITH, "drift_path"), prediction=times(LESS), role=role,
-        predicts=f"Without BN the way is more than {LESS:g} times as long; the contrary is {1 / LESS:.2g}.",
+        predicts=f"Without BN the way is more than {LESS:g} times as long; "
+        f"contradicted by less than {1 / LESS:.2g} times.",
         says="Without BN the distributions of the last layer's inputs travel {effect} as far as with it.",
         shows="drift_path", label="way of the medians, in spreads", log=True,
     )  # fmt: skip
@@ -93,7 +94,8 @@ def _shift(key: str, title: str, words: str, config: ExperimentConfig, role: Rol
         "gradient when the layers below it take their step first, mean over layers and looks.",
         arms=pair(config, 40, ("gradient_shift", "gradient_cosine"), every=5),
         effect=Ratio(WITHOUT, WITH, "gradient_shift"), prediction=times(LESS), role=role,
-        predicts=f"Without BN the shift is more than {LESS:g} times as large; the contrary is {1 / LESS:.2g}.",
+        predicts=f"Without BN the shift is more than {LESS:g} times as large; "
+        f"contradicted by less than {1 / LESS:.2g} times.",
         says="Without BN the gradient shift is {effect} that with BN.",
         shows="gradient_shift", label="relative gradient shift", log=True,
     )  # fmt: skip

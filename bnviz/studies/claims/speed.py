@@ -15,7 +15,7 @@ def _race(key: str, title: str, words: str, arms: tuple[Arm, ...], role: Role = 
     return Experiment(
         key=key, title=title, words=words, arms=arms, effect=Duration(WITHOUT, WITH), prediction=times(SOONER),
         predicts=f"Without BN the network needs more than {SOONER:g} times as many steps; "
-        f"the contrary is {1 / SOONER:.2g}.",
+        f"contradicted by less than {1 / SOONER:.2g} times.",
         says="Without BN the network needs {effect} as many steps to 90 % test accuracy as with it.",
         shows="steps_to_90", label="steps to 90 % test accuracy", role=role, log=True,
     )  # fmt: skip

@@ -1,0 +1,191 @@
+"""The claims page: the list with its verdicts, one claim with its evidence, measuring again; on made-up rows."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import parse_qs
+
+import pytest
+
+from bnviz.sharing.link import decode
+from bnviz.studies import study as studies
+from bnviz.studies.catalogue import CLAIMS
+from bnviz.studies.claim import GROUPS
+from bnviz.ui import claims_evidence, claims_measure
+from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
+from tests.studies.made_up import rows
+from tests.ui.lab import problems, run
+
+NAME = "faster"
+CLAIM = CLAIMS[NAME]
+TRUE = {one.key: True for one in CLAIM.experiments}
+FALSE = dict.fromkeys(TRUE, False)
+
+
+@pytest.fixture(autouse=True)
+def shelf(monkeypatch):
+    """What is shipped: nothing but what a test puts there."""
+    held = {}
+    monkeypatch.setattr(claims_evidence, "shipped", lambda name: [as_result(row) for row in held.get(name, ())])
+    for cache in (claims_evidence.shipped_rows, claims_evidence._verdict):
+        cache.cache_clear()
+    yield held
+    for cache in (claims_evidence.shipped_rows, claims_evidence._verdict):
+        cache.cache_clear()
+
+
+@pytest.fixture
+def service(monkeypatch):
+    stand_in = StandIn()
+    monkeypatch.setattr(claims_measure, "SERVICE", stand_in)
+    return stand_in
+
+
+def text(page) -> str:
+    """The page's words as they are read."""
+    return html.unescape(re.sub(r"<[^>]*>|\\(?=[!-/:-@\[-`{-~])", "", words(page)))
+
+
+def test_the_list_has_every_claim_under_its_group_and_says_where_nothing_is_measured(service):
+    page = open_page("claims")
+    said = text(page)
+    assert all(title in said for title in GROUPS.values())
+    assert {button.label.replace("\\", "") for button in page.button} == {claim.title for claim in CLAIMS.values()}
+    assert said.count(studies.KINDS["open"]) >= len(CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("truth", "kind"), [(TRUE, "supported"), (FALSE, "refuted"), (TRUE | {"sigmoid": False}, "conditional")]
+)
+def test_the_verdict_on_the_page_is_what_the_rule_makes_of_the_rows(shelf, service, truth, kind):
+    shelf[NAME] = rows(CLAIM, truth)
+    assert CLAIM.judge(shelf[NAME]).kind == kind
+    said = text(open_page("claims", claim=NAME))
+    assert f"The verdict {studies.KINDS[kind]}" in said
+    assert CLAIM.judge(shelf[NAME]).sentence in said
+    assert f'class="bnviz-mark is-{kind}' in words(open_page("claims"))
+
+
+def test_a_claim_shows_what_is_said_what_it_needs_its_experiments_and_sources(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = open_page("claims", claim=NAME)
+    said = text(page)
+    for part in (CLAIM.said, CLAIM.needs, CLAIM.note, CLAIM.rule, "bnviz 9.9", *(s.url for s in CLAIM.sources)):
+        assert part in said
+    for experiment in CLAIM.experiments:
+        assert experiment.words in said
+        assert experiment.predicts in said
+    assert len(figures(page)) == len(CLAIM.experiments)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_every_claim_can_be_opened_measured_or_not_and_its_links_lead_to_its_networks(name, shelf, service):
+    claim = CLAIMS[name]
+    page = open_page("claims", claim=name)
+    assert figures(page) == {}
+    assert "No results of this claim come with this version" in text(page)
+    shelf[name] = rows(claim, {})
+    claims_evidence.shipped_rows.cache_clear()
+    page = run(page)
+    assert len(figures(page)) == len(claim.experiments)
+    configs = {arm.trial.config.replace(seed=0) for arm in claim.arms}
+    for label, _, query in links(page):
+        if "the lab" in label:
+            found = {arm.replace(seed=0) for arm in decode(parse_qs(query)).arms}
+            assert found & configs, label
+
+
+def test_opening_and_leaving_a_claim_is_in_the_address(service):
+    page = press(open_page("claims"), f"open-{NAME}")
+    assert page.query_params == {"claim": NAME}
+    assert press(page, "all-claims").query_params == {}
+
+
+def test_the_list_is_filtered_by_verdict(shelf, service):
+    shelf[NAME] = rows(CLAIM, FALSE)
+    page = open_page("claims", verdict="refuted")
+    assert [button.key for button in page.button] == [f"open-{NAME}"]
+    assert "No claim has this verdict" in text(open_page("claims", verdict="slip"))
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"claim": "nothing"}, {"claim": "../x"}, {"verdict": "<b>"}, {"clam": NAME}, {"claim": "x" * 20_000}],
+    ids=["unknown", "path", "markup", "key", "long"],
+)
+def test_a_link_that_cannot_be_read_is_said_and_the_list_is_there(query, service):
+    page = open_page("claims", **query)
+    (problem,) = problems(page)
+    assert problem.startswith("This link can't be read: ")
+    assert len(page.button) == len(CLAIMS)
+
+
+def test_measuring_again_shows_the_queue_the_progress_and_the_verdict_that_agrees(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = press(open_page("claims", claim=NAME), "measure")
+    assert "Place 2 in the queue; 30 trainings." in text(page)
+    coming = rows(CLAIM, TRUE, range(3))
+    service.deliver(coming[:7], failed=1, startup=1.0, seconds_left=42.0)
+    said = text(run(page))
+    assert "7 of 30 trainings done, 1 failed, about 42 s left." in said
+    assert "Measured here" not in said, "no verdict before the end"
+    legends = {trace.get("name") for one in figures(page).values() for trace in one["figure"]["data"]}
+    assert any(str(name).startswith("measured here") for name in legends), "rows are drawn as they come"
+    service.deliver(coming, "done")
+    said = text(run(page))
+    assert "The runs here agree with the shipped verdict" in said
+    assert page.button(key="measure") is not None
+
+
+def test_runs_that_disagree_with_what_is_shipped_are_said_to(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.deliver(rows(CLAIM, FALSE, range(3)), "done")
+    said = text(run(page))
+    assert "The runs here disagree." in said
+    assert "The shipped verdict is “supported”, the one from the runs here “refuted”." in said
+
+
+def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = open_page("claims", claim=NAME)
+    page.number_input[0].set_value(2)
+    page = press(run(page), "measure")
+    service.deliver(rows(CLAIM, TRUE, range(2)), "done")
+    assert "A verdict needs 3 seeds" in text(run(page))
+
+
+def test_cancelling_keeps_what_has_come(service):
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.deliver(rows(CLAIM, TRUE, range(1))[:4])
+    page = press(run(page), "cancel-measuring")
+    assert "Cancelled after 4 of 30 trainings." in text(page)
+    assert len(figures(page)) == len(CLAIM.experiments)
+
+
+def test_a_study_that_the_server_forgot_is_said_to_have_ended(service):
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.order_ = None
+    assert "Nobody looked for 60 seconds" in text(run(page))
+
+
+def test_what_the_server_refuses_is_said_and_another_study_waits_for_the_first(service):
+    service.refuses = "20 studies wait already: try again in some minutes."
+    page = press(open_page("claims", claim=NAME), "measure")
+    assert problems(page) == [service.refuses]
+    service.refuses = ""
+    page = press(page, "measure")
+    page.query_params["claim"] = "supervised"
+    page = run(page)
+    assert page.button(key="measure").disabled
+    assert f"“{CLAIM.title}” is being measured" in text(page)
+    page = press(page, "cancel-other")
+    assert not run(page).button(key="measure").disabled
+
+
+def test_where_the_server_measures_nothing_it_says_so(service, monkeypatch):
+    monkeypatch.setenv("BNVIZ_STUDY_WORKERS", "0")
+    page = open_page("claims", claim=NAME)
+    assert "Measuring is switched off on this server" in text(page)
+    assert not [button for button in page.button if button.key == "measure"]

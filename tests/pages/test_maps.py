@@ -1,0 +1,227 @@
+"""The maps page: the default maps, one's own from a link or the form, a cell's way into the lab, measuring."""
+
+from __future__ import annotations
+
+import html
+import re
+from urllib.parse import parse_qs
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnviz.experiment.fields import ConfigError
+from bnviz.experiment.presets import PRESETS
+from bnviz.sharing.link import decode, from_preset
+from bnviz.studies.catalogue import CLAIMS
+from bnviz.studies.default_maps import MAPS
+from bnviz.studies.maps import Grid
+from bnviz.studies.study import as_row
+from bnviz.ui import claims_evidence, claims_measure, maps_state
+from bnviz.ui.claims_state import VERDICTS, ClaimsLink, decode_claims, encode_claims
+from bnviz.ui.maps import known_border, side
+from bnviz.ui.maps_own import FIELDS, offered
+from bnviz.ui.maps_state import decode_maps, encode_maps, own_map, text_of, values_of
+from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
+from tests.ui.lab import problems, run
+
+OWN = {
+    "x": "learning_rate:0.01,0.1,1.0",
+    "y": "batch_size:1,2",
+    "steps": "20",
+    "width": "16",
+    "normalization": "none,batch",
+}
+
+
+@pytest.fixture(autouse=True)
+def service(monkeypatch):
+    stand_in = StandIn()
+    monkeypatch.setattr(claims_measure, "SERVICE", stand_in)
+    monkeypatch.setattr(claims_evidence, "shipped", shipped_of)
+    claims_evidence.shipped_rows.cache_clear()
+    claims_evidence._verdict.cache_clear()
+    yield stand_in
+    claims_evidence.shipped_rows.cache_clear()
+    claims_evidence._verdict.cache_clear()
+
+
+def measured(study, seeds=range(1), accuracy=lambda cell: 0.1 + 0.8 * (cell.column > 1)):
+    return [
+        as_row(study.trial(cell, seed), {"accuracy": accuracy(cell), "broke": 0.0, "chance": 0.1})
+        for seed in seeds
+        for cell in study.cells
+        if cell.config is not None
+    ]
+
+
+def shipped_of(name):
+    return [as_result(row) for row in measured(MAPS[name], range(2))] if name == "rate-and-depth" else []
+
+
+def text(page) -> str:
+    return html.unescape(re.sub(r"<[^>]*>|\\(?=[!-/:-@\[-`{-~])", "", words(page)))
+
+
+def cells(drawn):
+    return drawn["figure"]["data"][0]["z"]
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_every_default_map_is_shown_one_figure_an_arm(name):
+    page = open_page("maps", map=name)
+    drawn = figures(page)
+    assert len(drawn) == len(MAPS[name].arms)
+    assert MAPS[name].title in text(page)
+    has_rows = name == "rate-and-depth"
+    assert ("Mean of 2 seeds" in text(page)) == has_rows
+    assert ("Nothing is measured yet" in text(page)) != has_rows
+    for one in drawn.values():
+        assert np.array(cells(one)).shape == (len(MAPS[name].y.values), len(MAPS[name].x.values))
+
+
+def test_a_cell_that_is_clicked_shows_its_numbers_and_opens_its_run_in_the_lab():
+    page = open_page("maps", map="rate-and-depth")
+    page.session_state["maps"].choose(1, 2, 3)
+    page = run(page)
+    study = MAPS["rate-and-depth"]
+    said = text(page)
+    assert f"Learning rate {study.x.values[3]}, hidden layers {study.y.values[2]}" in said
+    assert "90.0% test accuracy after 150 steps; it trains" in said
+    (query,) = (query for label, _, query in links(page) if label == "Open this run in the lab")
+    link = decode(parse_qs(query))
+    assert link.arms == tuple(cell.config for cell in study.cells if (cell.row, cell.column) == (2, 3))
+    assert link.until == study.steps
+
+
+def test_a_forged_click_changes_nothing():
+    page = open_page("maps", map="rate-and-depth")
+    for place in ((0, 99, 0), (0, -1, 0), (0, 0, 1000)):
+        page.session_state["maps"].choose(*place)
+    assert page.session_state["maps"].chosen is None
+
+
+def test_a_map_of_ones_own_comes_from_the_link_alone_and_says_why_cells_are_empty():
+    page = open_page("maps", **OWN)
+    assert page.query_params == OWN
+    drawn = list(figures(page).values())
+    hover = next(one for one in drawn[1]["figure"]["data"] if one.get("name") == "cells")["text"]
+    assert "no such network" in hover[0][0]
+    assert "batch_size must be" in hover[0][0]
+    assert "not measured" in hover[1][0]
+
+
+def test_what_comes_is_drawn_as_it_comes(service):
+    page = press(open_page("maps", **OWN), "measure")
+    study = decode_maps(OWN).study()
+    rows = measured(study)
+    service.deliver(rows[:2])
+    page = run(page)
+    first = next(iter(figures(page).values()))
+    assert np.isfinite(np.array(cells(first), float)).sum() == 2
+    marks = next(one for one in first["figure"]["data"] if one.get("name") == "empty")["text"]
+    assert "…" in marks
+    service.deliver(rows, "done")
+    page = run(page)
+    assert "Mean of 1 seed" in text(page)
+    assert page.button(key="measure") is not None
+
+
+def test_runs_here_are_compared_with_the_shipped_map(service):
+    study = MAPS["rate-and-depth"]
+    page = press(open_page("maps", map=study.name), "measure")
+    service.deliver(measured(study), "done")
+    assert "The runs here agree with the shipped map" in text(run(page))
+    page = press(page, "measure")
+    service.deliver(measured(study, accuracy=lambda cell: 0.9 - 0.8 * (cell.column > 1)), "done")
+    assert "The runs here disagree." in text(run(page))
+
+
+def test_the_form_makes_a_map_and_its_address():
+    page = press(open_page("maps"), "show-own-map")
+    own = page.session_state["maps"].shown
+    assert decode_maps(page.query_params) == own
+    assert own.arms == PRESETS["learning-rate"].arms
+    assert len(figures(page)) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "said"), [("fast", "must be a number"), ("1", "two or more different values"), ("-2, -1", "no network")]
+)
+def test_what_the_form_cannot_do_is_said(values, said):
+    page = open_page("maps")
+    page.text_input(key="own-x-learning_rate").set_value(values)
+    (problem,) = problems(press(run(page), "show-own-map"))
+    assert problem.startswith("There is no such map: ")
+    assert said in problem
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_the_form_offers_values_for_every_field_that_make_a_map(name):
+    other = "width" if name != "width" else "batch_size"
+    link = from_preset("no-difference")
+    own = own_map(link, (name, values_of(name, offered(name))), (other, values_of(other, "16, 32")), 10)
+    study = own.study()
+    assert any(cell.config is not None for cell in study.cells)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"map": "x"}, {"x": "seed:1,2", "y": "width:8,16"}, {"x": "width:8,16"}, {"x": "width:8", "y": "batch_size:8,16"},
+     {"x": "width:8,16", "y": "width:8,16"}, {"width": "8"}, {"x": "width:1e9,2", "y": "batch_size:8,16"},
+     {**OWN, "steps": "99999999"}, {**OWN, "steps": "x"}, {**OWN, "turns": "1@3:none"}, {**OWN, "x": "__class__:1,2"},
+     {**OWN, "x": "learning_rate:" + ",".join(f"{n}.5" for n in range(1, 400))}],
+)  # fmt: skip
+def test_a_link_that_makes_no_map_is_said_and_the_first_map_is_there(query):
+    with pytest.raises(ConfigError):
+        decode_maps(query)
+    page = open_page("maps", **query)
+    assert problems(page)[0].startswith("This link can't be read: ")
+    assert page.session_state["maps"].shown == maps_state.FIRST
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_every_map_of_ones_own_comes_back_from_its_address(data):
+    x, y = data.draw(st.lists(st.sampled_from(FIELDS), min_size=2, max_size=2, unique=True))
+    lab = from_preset(data.draw(st.sampled_from([name for name in PRESETS if name != "small-batch"])))
+    sides = [(name, values_of(name, offered(name))) for name in (x, y)]
+    own = own_map(lab, sides[0], sides[1], data.draw(st.integers(1, 2000)))
+    try:
+        own.study()
+    except ConfigError:
+        return
+    query = encode_maps(own)
+    assert decode_maps(query) == own
+    assert encode_maps(decode_maps(query)) == query
+
+
+@given(st.sampled_from(list(MAPS)))
+def test_a_default_map_comes_back_from_its_address(name):
+    assert decode_maps(encode_maps(name)) == name
+
+
+@given(st.none() | st.sampled_from(list(CLAIMS)), st.none() | st.sampled_from(VERDICTS))
+def test_a_claims_link_comes_back_from_its_address(claim, verdict):
+    link = ClaimsLink(claim=claim, verdict=verdict)
+    assert decode_claims(encode_claims(link)) == link
+
+
+@given(st.lists(st.floats(1e-6, 10), min_size=1, max_size=8))
+def test_values_are_read_as_they_are_written_numbers_in_rising_order(values):
+    assert values_of("learning_rate", ", ".join(map(text_of, values))) == tuple(sorted(values))
+
+
+def test_the_border_is_drawn_between_measured_cells_alone():
+    trains = np.array([[[True, False, False], [True, True, False]]])
+    seeds = np.array([[[1, 1, 0], [1, 1, 0]]])
+    grid = Grid(np.zeros((1, 2, 3)), seeds, trains, 0.5)
+    assert known_border(grid, 0) == [(0.5, -0.5, 0.5, 0.5), (0.5, 0.5, 1.5, 0.5)]
+
+
+def test_an_axis_is_logarithmic_where_its_values_span_more_than_a_factor_of_ten():
+    study = MAPS["rate-and-depth"]
+    assert side(study.x).places
+    assert side(study.x).axis()["type"] == "log"
+    assert not side(MAPS["rate-and-activation"].y).places
