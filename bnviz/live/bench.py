@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
 from time import perf_counter, process_time
@@ -206,9 +206,9 @@ async def _watch(url: str, took: list[float]) -> None:
     while True:
         began = perf_counter()
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        writer.write(request)
-        answer = await reader.read()
-        writer.close()
+        with closing(writer):  # also where the measuring ends in the middle of an answer
+            writer.write(request)
+            answer = await reader.read()
         if not answer.endswith(b"ok"):
             raise LoadError(f"the health route says {answer[:80]!r}")
         took.append(perf_counter() - began)
