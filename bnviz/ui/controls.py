@@ -88,7 +88,7 @@ def _varied(state: LabState) -> list[str]:
     key = _key(state, "-".join(["varied", *differ, *asked]))
 
     def choose() -> None:
-        chosen = [name for name in st.session_state[key] if name in PLAIN_FIELDS]  # a browser may send anything
+        chosen = st.session_state[key]
         st.session_state["varied"] = chosen
         state.address.acted = True
         merged = {

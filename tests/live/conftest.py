@@ -17,7 +17,6 @@ from starlette.applications import Starlette
 from websockets.sync.client import ClientConnection, connect
 
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.live.limits import Limits
 from bnviz.live.registry import Registry, Seat
 from bnviz.live.routes import routes
 from bnviz.live.workers import Workers
@@ -128,7 +127,7 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     import_module("bnviz.training.comparison")  # as the app does at its start
-    registry = Registry(Workers(2), Limits(runs=1000))
+    registry = Registry(Workers(2))
     config = uvicorn.Config(
         Starlette(routes=routes(registry)), port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
     )
