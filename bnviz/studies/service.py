@@ -182,8 +182,8 @@ class Service:
         """Give a study its turn: until it is done, or for a minute where others wait."""
         if self._pool is None:
             self._pool = self._open_pool()
-        now, before = time.monotonic(), job.progress
-        until, turn_ends = now + MAX_SECONDS - job.ran, now + TURN
+        began, before = time.monotonic(), job.progress
+        until = began + MAX_SECONDS - job.ran
 
         def cancelled() -> bool:
             now = time.monotonic()
@@ -194,7 +194,7 @@ class Service:
 
         for row in perform(
             job.left(), self._pool, study=job.study, run=self._run, on_progress=tell, cancelled=cancelled,
-            enough=lambda: bool(self._queue) and time.monotonic() > turn_ends,
+            enough=lambda: bool(self._queue) and time.monotonic() > began + TURN,
         ):  # fmt: skip
             with self._condition:
                 job.rows.append(row)

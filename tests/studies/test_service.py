@@ -214,13 +214,14 @@ def test_where_all_places_are_taken_one_that_had_its_turn_gives_way(served: Serv
     served.order("first", made(), 1)
     until(served, "first", ended)  # the worker is ready now
     monkeypatch.setattr(service, "MAX_WAITING", 2)
-    monkeypatch.setattr(service, "TURN", 0.3)
+    monkeypatch.setattr(service, "TURN", 1000.0)
     served.order("a", made(each=200, seconds=0.02), 1)
     until(served, "a", lambda order: order.state == "running")
     for session in ("b", "c"):
         served.order(session, made(each=200, seconds=0.02), 1)
     with pytest.raises(StudyError, match="a place is free then"):
         served.order("new", made(), 1)
+    monkeypatch.setattr(service, "TURN", 0.3)
     until(served, "a", lambda order: order.state == "waiting")
     served.order("new", made(), 1)
     found = served.look("a")
