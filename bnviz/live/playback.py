@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -21,9 +20,10 @@ from bnviz.experiment.verdicts import Chance, verdicts
 from bnviz.live import describe
 from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.packing import pack
-from bnviz.live.run import MAX_WAITING, CommandError, Message, Question, to_json
+from bnviz.live.run import CommandError, Message, Question, to_json
 
 GENERATIONS = itertools.count(1)
+NO_TRAINING = "this is a recording: it plays in the page, and nothing is trained here; experiments run in the lab"
 JUDGED = ("train_loss", "test_accuracy", "saturated", "dead", "gradient_z")
 
 
@@ -58,17 +58,14 @@ class Playback:
         self.histories = recorded.histories
         self.crowd = 1
         self._lock = threading.Lock()
-        self._inbox: deque[Callable[[Any], None]] = deque()
         self._question: Question | None = None
         self._impatient = False
 
     # From any thread ---------------------------------------------------------------------------------------------
 
     def order(self, command: Callable[[Any], None]) -> None:
-        """Have a command obeyed at the next turn; raises `CommandError` where too many wait already."""
-        if len(self._inbox) >= MAX_WAITING:
-            raise CommandError(f"at most {MAX_WAITING} commands may wait: the server is busy with those before")
-        self._inbox.append(command)
+        """Raise `CommandError`: there is nothing to train."""
+        raise CommandError(NO_TRAINING)
 
     def order_instead(self, command: Callable[[Any], None]) -> None:
         """Nothing runs that a page could leave behind: it changes nothing."""
@@ -87,10 +84,8 @@ class Playback:
     # The worker's side -------------------------------------------------------------------------------------------
 
     def work(self) -> float | None:
-        """Obey, then answer the open question if the page lacks something, or if it has waited long enough."""
+        """Serve who waits for a copy; answer the question if the page lacks something, or it has waited long enough."""
         self.copies.serve(self.copy)
-        while self._inbox:
-            self._inbox.popleft()(self)
         with self._lock:
             question = self._question
             if question is None or not (self._impatient or self._is_behind(question)):

@@ -19,7 +19,6 @@ from bnviz.live.registry import MAX_RUNS, Registry, Seat
 from bnviz.live.run import CommandError, LiveRun, Question
 
 MAX_MESSAGE = 2048
-NO_TRAINING = "this is a recording: it plays in the page, and nothing is trained here; experiments run in the lab"
 MAX_LAYER = 100_000  # a layer that nobody has is answered with the last one
 MAX_STEPS_AT_ONCE = 100
 SLOWEST = 0.01
@@ -158,9 +157,6 @@ class Stream:
             raise CommandError(f"op must be one of pull, measure, {', '.join(COMMANDS)}; got {op!r:.60}")
 
     def _order(self, command: Callable[[LiveRun], None]) -> None:
-        if not self.seat.run.trains:
-            raise CommandError(NO_TRAINING)
-
         def obey(run: LiveRun) -> None:
             try:
                 command(run)

@@ -14,10 +14,10 @@ from bnviz.experiment.history import History
 from bnviz.experiment.layout import Layout
 from bnviz.experiment.snapshot import BINS, CELLS, Snapshot
 from bnviz.live.packing import MAX_WINDOW, pack, row_bytes
-from bnviz.live.playback import Playback, Recorded
+from bnviz.live.playback import NO_TRAINING, Playback, Recorded
 from bnviz.live.registry import FREED_AFTER, KEPT_FOR, FullError, Registry
-from bnviz.live.run import MAX_WAITING, CommandError, LiveRun
-from bnviz.live.stream import COMMANDS, NO_TRAINING
+from bnviz.live.run import LiveRun
+from bnviz.live.stream import COMMANDS
 from bnviz.training.comparison import Comparison
 from tests.live.conftest import Server
 from tests.live.test_registry import Hand
@@ -201,17 +201,13 @@ def test_a_recording_without_a_single_record_is_answered_all_the_same(rng):
     assert len(answers) == 2
 
 
-def test_what_was_ordered_is_obeyed_in_bounded_number(rng):
+def test_a_copy_is_of_what_is_played(rng):
     run = playback(history(2, 3, rng))
-    copies: list = []
-    run.order(lambda it: copies.append(it.copy()))
+    waiting = run.copies.ask()
     run.work()
-    assert copies[0].histories == run.histories
-    assert (copies[0].configs, copies[0].tables) == ((), ({"File": "run.bnviz"},))
-    for _ in range(MAX_WAITING):
-        run.order(lambda _: None)
-    with pytest.raises(CommandError, match="may wait"):
-        run.order(lambda _: None)
+    copy = waiting.result(timeout=0)
+    assert copy.histories == run.histories
+    assert (copy.configs, copy.tables) == ((), ({"File": "run.bnviz"},))
 
 
 def test_a_run_of_the_lab_has_its_verdicts_its_picture_and_its_interventions():
