@@ -26,7 +26,7 @@ from tests.live.conftest import TWINS, Server, wait_for
 from tests.live.test_registry import Hand
 from tests.ui.test_takeaway import MAKERS
 
-HELD, ASKED = threading.Event(), []
+HELD = threading.Event()
 
 
 def steps(copy: RunCopy, wish: Wish) -> Taken:
@@ -37,7 +37,6 @@ def steps(copy: RunCopy, wish: Wish) -> Taken:
 
 def held(copy: RunCopy, wish: Wish) -> Taken:
     """A file that takes as long as the test wants."""
-    ASKED.append(wish)
     assert HELD.wait(30)
     return steps(copy, wish)
 
@@ -215,20 +214,19 @@ def test_what_cant_be_made_says_why_and_an_error_tells_no_secret(taking, token, 
 
 def test_a_run_whose_files_are_being_made_is_told_to_ask_for_more_later(taking, token):
     HELD.clear()
-    ASKED.clear()
-    answers: list[int] = []
+    answers: list[tuple[http.client.HTTPResponse, bytes]] = []
     wish = {"token": token, "what": "held"}
-    threads = [threading.Thread(target=lambda: answers.append(post(taking, wish)[0].status)) for _ in range(MAX_A_RUN)]
+    threads = [threading.Thread(target=lambda: answers.append(post(taking, wish))) for _ in range(MAX_A_RUN + 1)]
     for thread in threads:
         thread.start()
-    wait_for(lambda: ASKED, "the first file")
-    busy = wait_for(lambda: (found := post(taking, {**wish, "what": "steps"}))[0].status == 503 and found, "refusal")
-    assert json.loads(busy[1])["message"] == "The server is busy making other files: try again in a moment."
-    assert busy[0].headers["Retry-After"] == "2"
+    wait_for(lambda: answers, "the one that is too many")
     HELD.set()
     for thread in threads:
         thread.join()
-    assert answers == [200] * MAX_A_RUN
+    (busy, message), *made = answers
+    assert (busy.status, busy.headers["Retry-After"]) == (503, "2")
+    assert json.loads(message)["message"] == "The server is busy making other files: try again in a moment."
+    assert [response.status for response, _ in made] == [200] * MAX_A_RUN
     assert post(taking, {"token": token, "what": "steps"})[0].status == 200, "its places are free again"
 
 
