@@ -21,6 +21,7 @@ Optimizer = Literal["sgd", "adam"]
 
 DATASETS: tuple[str, ...] = get_args(Dataset)
 REAL_SIZES = {"digits": 1797, "breast_cancer": 569, "wine": 178}
+TABLES = ("breast_cancer", "wine")  # every column has a unit of its own
 GENERATED_SIZE = 1000
 TEST_SHARE = 0.25
 PLANAR_DATASETS = ("moons", "circles", "spirals", "xor", "clusters")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from string import Template
 
-from bnviz.experiment.config import REAL_SIZES, TEST_SHARE, ExperimentConfig
+from bnviz.experiment.config import REAL_SIZES, TABLES, TEST_SHARE, ExperimentConfig
 from bnviz.experiment.words import VALUES
 
 WIDTH = 88  # ruff's own default
@@ -172,6 +172,12 @@ def evaluated(config: ExperimentConfig) -> tuple[str, str]:
     return f"train_{{}}{train}", f"test_{{}}{test}"
 
 
+STANDARDISED = {
+    "alike": "mean, std = train_x.mean(), train_x.std()  # one of each for all features",
+    "table": "mean, std = train_x.mean(axis=0), train_x.std(axis=0)  # one of each a column",
+}
+
+
 def data(config: ExperimentConfig) -> str:
     """The lines that leave the lab's split, standardised train_x, test_x (float64), train_y and test_y."""
     real = config.dataset in REAL_SIZES
@@ -179,7 +185,7 @@ def data(config: ExperimentConfig) -> str:
     split = ["x", "y", f"test_size={TEST_SHARE}", "stratify=y", f"random_state={config.data_seed}"]
     lines += [
         call("train_x, test_x, train_y, test_y = train_test_split", split),
-        "mean, std = train_x.mean(), train_x.std()  # one of each for all features",
+        STANDARDISED["table" if config.dataset in TABLES else "alike"],
         "train_x, test_x = (train_x - mean) / std, (test_x - mean) / std",
     ]
     if real and config.noise:

@@ -1,4 +1,8 @@
-"""The data sets, split and standardised by one global mean and deviation of the training split."""
+"""The data sets, split and standardised by the training split.
+
+Pixels and coordinates are all of one kind: one mean and deviation for all. The columns of a table have units of their
+own: one of each a column.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from bnviz.experiment.config import PLANAR_DATASETS, REAL_SIZES, TEST_SHARE, ExperimentConfig
+from bnviz.experiment.config import PLANAR_DATASETS, REAL_SIZES, TABLES, TEST_SHARE, ExperimentConfig
 from bnviz.experiment.snapshot import SHOWN_IMAGES
 
 Floats = npt.NDArray[np.float64]
@@ -60,7 +64,8 @@ def _load(dataset: str, samples: int, noise: float, data_seed: int) -> Data:
         x, y = GENERATED[dataset](samples, noise, random)
         classes = tuple(f"class {k}" for k in range(int(y.max()) + 1))
     train_x, test_x, train_y, test_y = train_test_split(x, y, test_size=TEST_SHARE, stratify=y, random_state=data_seed)
-    mean, deviation = train_x.mean(), train_x.std()
+    axis = 0 if dataset in TABLES else None
+    mean, deviation = train_x.mean(axis), train_x.std(axis)
     images = test_x[:SHOWN_IMAGES].astype(np.uint8) if dataset == "digits" else None
     train_x, test_x = (train_x - mean) / deviation, (test_x - mean) / deviation
     if noise and dataset in REAL_SIZES:

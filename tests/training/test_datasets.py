@@ -5,6 +5,7 @@ import pytest
 import torch
 from sklearn import datasets as sklearn_datasets
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 from bnviz.experiment.config import DATASETS, PLANAR_DATASETS, REAL_SIZES, ExperimentConfig
 from bnviz.training.datasets import _load, load
@@ -29,16 +30,21 @@ def test_digits_are_split_into_1347_and_450():
 
 
 @pytest.mark.parametrize("dataset", REAL_SIZES)
-def test_real_inputs_are_standardised_by_one_mean_and_deviation_of_the_training_split(dataset):
+def test_pixels_are_standardised_all_alike_and_each_column_of_a_table_by_its_own_scale(dataset):
     bunch = getattr(sklearn_datasets, f"load_{dataset}")()
     config = ExperimentConfig(dataset=dataset, batch_size=2, data_seed=3)
     train_x, test_x, train_y, test_y = train_test_split(
         bunch.data, bunch.target, test_size=0.25, stratify=bunch.target, random_state=3
     )
+    if dataset == "digits":
+        mean, scale = train_x.mean(), train_x.std()
+    else:
+        scaler = StandardScaler().fit(train_x)
+        mean, scale = scaler.mean_, scaler.scale_
     data = load(config)
 
-    np.testing.assert_allclose(data.train_x, (train_x - train_x.mean()) / train_x.std(), rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(data.test_x, (test_x - train_x.mean()) / train_x.std(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(data.train_x, (train_x - mean) / scale, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(data.test_x, (test_x - mean) / scale, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(data.train_y, train_y)
     np.testing.assert_array_equal(data.test_y, test_y)
 
