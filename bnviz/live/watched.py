@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 
 
 class Watched(Protocol):
-    """What registry, workers and stream ask of a run; `trains` tells whether it takes commands and a core's time."""
+    """What registry, workers and stream ask of a run.
+
+    trains: whether it takes commands and a core's time; placed: whether it may do now what it is told.
+    """
 
     trains: bool
+    placed: bool
     crowd: int
     copies: Copies
 

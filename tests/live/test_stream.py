@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.presets import PRESETS
+from bnviz.live.messages import COMMANDS
 from bnviz.live.run import CommandError
-from bnviz.live.stream import COMMANDS, MAX_MESSAGE, REPLACED
+from bnviz.live.stream import MAX_MESSAGE, REPLACED
 from bnviz.training.comparison import Comparison
 from tests.live.conftest import TWINS, wait_for
 
