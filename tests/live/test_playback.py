@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -303,7 +304,7 @@ def test_a_token_of_one_kind_never_reaches_the_other(registry, rng):
 def test_places_for_recordings_are_bounded_and_those_that_nobody_watches_go_first(rng, monkeypatch):
     real, ahead = time.monotonic, [0.0]
     registry = Registry(Hand(), Limits(recordings=3))  # type: ignore[arg-type]
-    monkeypatch.setattr(bnviz.live.registry.time, "monotonic", lambda: real() + ahead[0])
+    monkeypatch.setattr(bnviz.live.registry, "time", SimpleNamespace(monotonic=lambda: real() + ahead[0]))
     source = history(2, 2, rng)
     tokens = [registry.open_playback(None, 0, lambda: playback(source)) for _ in range(3)]
     registry.sit(registry.find(tokens[0]), object())
@@ -343,7 +344,7 @@ def test_a_history_knows_what_it_takes(rng):
 
 def test_recordings_are_bounded_in_all_and_those_that_nobody_watches_go_first(monkeypatch):
     real, ahead = time.monotonic, [0.0]
-    monkeypatch.setattr(bnviz.live.registry.time, "monotonic", lambda: real() + ahead[0])
+    monkeypatch.setattr(bnviz.live.registry, "time", SimpleNamespace(monotonic=lambda: real() + ahead[0]))
     registry = Registry(Hand(), Limits(recordings_mib=100))  # type: ignore[arg-type]
     watched, left, newer = (registry.open_playback(None, 0, lambda: large(30)) for _ in range(3))
     registry.sit(registry.find(watched), object())
