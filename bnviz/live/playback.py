@@ -56,7 +56,6 @@ class Playback:
         self.copies = Copies()
         self.recorded = recorded
         self.histories = recorded.histories
-        self.crowd = 1
         self._lock = threading.Lock()
         self._question: Question | None = None
         self._impatient = False

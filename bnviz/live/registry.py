@@ -154,21 +154,18 @@ class Registry:
         """Give the seat to a page's socket; an older one loses it."""
         with self._lock:
             seat.socket = socket
-            self._count()
 
     def wish(self, seat: Seat, tell: Tell) -> None:
         """Ask for a place to train; `tell` hears of it, and of each change. Raises `FullError`."""
         with self._lock:
             if seat.socket is not None:  # who has gone meanwhile wants none
                 self._places.wish(seat, tell)
-            self._count()
 
     def review(self) -> None:
         """Free what nobody needs any more, and let in who waits."""
         with self._lock:
             self._free()
             self._places.advance()
-            self._count()
 
     def leave(self, seat: Seat, socket: object, *, closed: bool = False) -> None:
         """Take the seat from a socket that has gone, and pause its run.
@@ -182,17 +179,9 @@ class Registry:
             self._places.unwish(seat)
             if closed:
                 self._remove(seat)
-            self._count()
         seat.run.ask(None)
         seat.run.order_instead(LiveRun.dissolve if closed else LiveRun.abandon)
         self.workers.wake(seat.run)
-
-    def _count(self) -> None:
-        """Tell each run how many share the workers with it."""
-        live = [s.run for s in self._seats.values() if s.socket is not None and isinstance(s.run, LiveRun)]
-        training = [run for run in live if run.placed]
-        for run in training:
-            run.crowd = len(training)
 
     # What goes ---------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,6 @@ class LiveRun:
     def __init__(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None = None) -> None:
         self.asked = self.used = time.monotonic()
         self.placed = True
-        self.crowd = 1
         self.generation = 0
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
@@ -290,7 +289,6 @@ class LiveRun:
 
     def _train(self, now: float) -> None:
         comparison = self.comparison
-        comparison.interval = SNAPSHOT_INTERVAL * max(1.0, self.crowd / 2)
         if self.speed:
             if now < self._next_step:
                 return

@@ -17,7 +17,6 @@ class Watched(Protocol):
 
     trains: bool
     placed: bool
-    crowd: int
     copies: Copies
 
     @property

@@ -23,7 +23,8 @@ from bnviz.live.watched import Watched
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 3600.0  # a lock can't wait for ever
 SMALLEST_TURN = 0.001  # seconds; what a turn costs beside its work
-LARGEST_DEBT = 2.0  # seconds; making the largest networks takes longer, once, and shall not keep them still for minutes
+LARGEST_DEBT = 2.0  # seconds; the longest steps take one, and whoever made one goes on before a minute is over
+FIRST_TURN = 0.05  # seconds that making networks is charged with: who comes first also loads what all the others use
 
 
 class Workers:
@@ -80,7 +81,7 @@ class Workers:
     def _serve(self) -> None:
         while (run := self._take()) is not None:
             due: float | None = None
-            started = time.thread_time()
+            making, began = not run.started, time.thread_time()
             try:
                 due = run.work()
             except Exception:
@@ -88,7 +89,8 @@ class Workers:
                 with suppress(Exception):
                     run.fail()
             with self._condition:
-                self._charge(run, time.thread_time() - started)
+                seconds = time.thread_time() - began
+                self._charge(run, min(seconds, FIRST_TURN) if making else seconds)
                 self._busy.discard(run)
                 if run in self._woken:
                     self._woken.discard(run)

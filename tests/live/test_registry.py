@@ -144,17 +144,6 @@ def test_places_are_bounded_and_those_that_are_watched_or_just_opened_stay(regis
     assert len(registry._seats) <= 20
 
 
-def test_each_watched_run_knows_how_many_share_the_workers(registry):
-    seats = [registry.find(open_run(registry)) for _ in range(3)]
-    pages = [object() for _ in seats]
-    for seat, page in zip(seats, pages, strict=True):
-        registry.sit(seat, page)
-        registry.wish(seat, lambda _number: None)
-    assert [seat.run.crowd for seat in seats] == [3, 3, 3]
-    registry.leave(seats[0], pages[0])
-    assert [seat.run.crowd for seat in seats[1:]] == [2, 2]
-
-
 def test_a_page_that_was_closed_frees_its_run_at_once_and_a_lost_one_does_not(registry):
     for closed in (True, False):
         token, page = open_run(registry), object()

@@ -11,12 +11,14 @@ import pytest
 
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.run import LiveRun
-from bnviz.live.workers import LARGEST_DEBT, Workers
+from bnviz.live.workers import FIRST_TURN, LARGEST_DEBT, Workers
 from tests.live.conftest import wait_for
 
 
 class Run:
     """A run that notes its turns; `due` says when the next one is wanted, as `LiveRun.work` does."""
+
+    started = True
 
     def __init__(self, turns: list[Run], due=lambda: None) -> None:
         self.turns, self.due = turns, due
@@ -96,6 +98,28 @@ def test_a_step_that_takes_longer_than_a_slice_is_charged_with_its_cpu_time():
     wait_for(lambda: {busy, idle} <= set(turns) and not workers._busy, "both turns")
     assert workers._clocks[busy] >= 0.1, "what it took"
     assert workers._clocks[idle] < 0.1, "waiting costs nothing"
+
+
+def test_who_loads_what_all_need_does_not_pay_for_the_others():
+    turns: list[Run] = []
+
+    class First(Run):
+        started = False
+
+        def work(self) -> float | None:
+            end = time.thread_time() + 0.2
+            while time.thread_time() < end:
+                pass
+            return super().work()
+
+    workers, first = Workers(1), First(turns)
+    workers.wake(first)
+    wait_for(lambda: turns and not workers._busy, "the turn")
+    assert workers._clocks[first] == FIRST_TURN
+    first.started = True
+    workers.wake(first)
+    wait_for(lambda: len(turns) > 1 and not workers._busy, "the next")
+    assert workers._clocks[first] >= FIRST_TURN + 0.2
 
 
 def test_who_was_idle_saves_no_time_up():
