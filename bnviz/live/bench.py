@@ -106,12 +106,16 @@ class Stage:
         self.updates, self.first_step = 0, self.step
 
 
+def command() -> list[str]:
+    """What starts a server of the app on a free port of this machine."""
+    return [sys.executable, "-m", "bnviz", "serve", "--host", "127.0.0.1", "--port", "0"]
+
+
 @contextmanager
 def server(runs: int) -> Iterator[tuple[str, int]]:
     """A server of the app on a free port of this machine, with places for so many runs: its address and process."""
-    command = [sys.executable, "-m", "bnviz", "serve", "--host", "127.0.0.1", "--port", "0"]
     variables = {"BNVIZ_LIVE_RUNS": str(runs), **os.environ}
-    with subprocess.Popen(command, env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+    with subprocess.Popen(command(), env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
@@ -125,6 +129,8 @@ def server(runs: int) -> Iterator[tuple[str, int]]:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+        if said := process.stderr.read().strip():  # pages that are drawn, play and close are no news
+            raise LoadError(f"the server had something to say: {said[:1000]}")
 
 
 def measure(

@@ -19,6 +19,23 @@ from bnviz.live.workers import Workers
 
 MAX_SEATS = 1000
 MIB = 2**20
+SWEPT_AFTER = 0.5  # seconds beyond a seat's time: a hall of pages that left together is swept once
+
+
+class Sweep:
+    """The registry's own turns at the workers: what nobody needs goes in time, also where nobody comes any more."""
+
+    started = True
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def work(self) -> float | None:
+        """Free what is due; return when the next seat may be."""
+        return self._registry.review()
+
+    def fail(self) -> None:
+        """Nobody waits for it; whoever comes next sweeps anyway."""
 
 
 class Registry:
@@ -30,6 +47,7 @@ class Registry:
         self._made: Places | None = None
         self._seats: dict[str, Seat] = {}
         self._lock = threading.Lock()
+        self._sweep = Sweep(self)
 
     @property
     def limits(self) -> Limits:
@@ -129,6 +147,7 @@ class Registry:
             raise FullError(f"All {MAX_SEATS} places are taken: try again in a minute.")
         token = secrets.token_urlsafe(24)
         self._seats[token] = Seat(run, revision, token)
+        self.workers.wake(self._sweep)  # its page may never come
         return token
 
     # What their sockets ask --------------------------------------------------------------------------------------
@@ -161,11 +180,13 @@ class Registry:
             if seat.socket is not None:  # who has gone meanwhile wants none
                 self._places.wish(seat, tell)
 
-    def review(self) -> None:
-        """Free what nobody needs any more, and let in who waits."""
+    def review(self) -> float | None:
+        """Free what nobody needs any more, and let in who waits; when to look again, as far as is known."""
         with self._lock:
             self._free()
             self._places.advance()
+            left = [seat.left for seat in self._seats.values() if seat.socket is None]
+        return min(left) + self.limits.freed_after + SWEPT_AFTER if left else None
 
     def leave(self, seat: Seat, socket: object, *, closed: bool = False) -> None:
         """Take the seat from a socket that has gone, and pause its run.
@@ -182,6 +203,7 @@ class Registry:
         seat.run.ask(None)
         seat.run.order_instead(LiveRun.dissolve if closed else LiveRun.abandon)
         self.workers.wake(seat.run)
+        self.workers.wake(self._sweep)
 
     # What goes ---------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,21 @@ if TYPE_CHECKING:
     from bnviz.live.run import Command, Question
 
 
-class Watched(Protocol):
+class Worked(Protocol):
+    """What workers ask of whatever they give turns to."""
+
+    @property
+    def started(self) -> bool:
+        """Whether there is something that costs memory yet; the turn that makes it is charged with little."""
+
+    def work(self) -> float | None:
+        """Use one turn; return when the next one is due, None where nothing waits."""
+
+    def fail(self) -> None:
+        """Tell the page, after an error that should not have happened."""
+
+
+class Watched(Worked, Protocol):
     """What registry, workers and stream ask of a run.
 
     trains: whether it takes commands and a core's time; placed: whether it may do now what it is told.
@@ -18,10 +32,6 @@ class Watched(Protocol):
     trains: bool
     placed: bool
     copies: Copies
-
-    @property
-    def started(self) -> bool:
-        """Whether there is something that costs memory yet."""
 
     def order(self, command: Command) -> None:
         """Have a command obeyed at the next turn; raises `CommandError`."""
@@ -34,9 +44,3 @@ class Watched(Protocol):
 
     def insist(self, question: Question) -> None:
         """Have a question answered even with nothing new, if it is still open."""
-
-    def work(self) -> float | None:
-        """Use one turn; return when the next one is due, None where nothing waits."""
-
-    def fail(self) -> None:
-        """Tell the page, after an error that should not have happened."""

@@ -18,7 +18,7 @@ import time
 from contextlib import suppress
 from weakref import WeakKeyDictionary
 
-from bnviz.live.watched import Watched
+from bnviz.live.watched import Worked
 
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 3600.0  # a lock can't wait for ever
@@ -36,18 +36,18 @@ class Workers:
     def __init__(self, count: int | None = None) -> None:
         self._count = count or max(1, os.cpu_count() or 1)
         self._condition = threading.Condition()
-        self._due: list[tuple[float, int, Watched]] = []
-        self._planned: dict[Watched, float] = {}
-        self._ready: list[tuple[float, int, Watched]] = []
+        self._due: list[tuple[float, int, Worked]] = []
+        self._planned: dict[Worked, float] = {}
+        self._ready: list[tuple[float, int, Worked]] = []
         self._clock = 0.0  # that of the run whose turn began last
-        self._clocks: WeakKeyDictionary[Watched, float] = WeakKeyDictionary()
-        self._busy: set[Watched] = set()
-        self._woken: set[Watched] = set()
+        self._clocks: WeakKeyDictionary[Worked, float] = WeakKeyDictionary()
+        self._busy: set[Worked] = set()
+        self._woken: set[Worked] = set()
         self._order = itertools.count()
         self._threads: list[threading.Thread] = []
         self._stopping = False
 
-    def wake(self, run: Watched) -> None:
+    def wake(self, run: Worked) -> None:
         """Give the run a turn soon; starts the threads at the first call."""
         with self._condition:
             if not self._threads:
@@ -72,7 +72,7 @@ class Workers:
             self._threads.append(thread)
             thread.start()
 
-    def _plan(self, run: Watched, due: float) -> None:
+    def _plan(self, run: Worked, due: float) -> None:
         if due < self._planned.get(run, float("inf")):
             self._planned[run] = due
             heapq.heappush(self._due, (due, next(self._order), run))
@@ -99,12 +99,12 @@ class Workers:
                     self._plan(run, due)
             del run  # a run that is freed while nobody has a turn must go
 
-    def _charge(self, run: Watched, seconds: float) -> None:
+    def _charge(self, run: Worked, seconds: float) -> None:
         """Put a run's clock forward by the CPU time of its turn; while others had the core, none was used."""
         before = self._clocks.get(run, 0.0)
         self._clocks[run] = min(before + max(seconds, SMALLEST_TURN), self._clock + LARGEST_DEBT)
 
-    def _take(self) -> Watched | None:
+    def _take(self) -> Worked | None:
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()

@@ -25,7 +25,8 @@ class Comparison:
     Arms with equal seeds see the same batches in the same order and start from the same weights where shapes are
     equal. With `every=k` steps 0, k, 2k, ... are captured; without, one is captured each `interval` seconds of
     training, later where capture would take more than a quarter of the time, or more than two thirds of its own where
-    others take turns with it, and always the steps 0, 1, 2, 5, 10, 20, 50, 100, ... An arm whose loss is not finite stops; the others go on. Raises `ConfigError` for too few or many arms.
+    others take turns with it, and always the steps 0, 1, 2, 5, 10, 20, 50, 100, ... An arm whose loss is not finite
+    stops; the others go on. Raises `ConfigError` for too few or many arms.
     """
 
     def __init__(self, arms: Sequence[ExperimentConfig], *, every: int | None = None, interval: float = 0.1) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +13,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bnviz.commands.bench_serve import own, table
-from bnviz.live.bench import Load, LoadError, Stage
+from bnviz.live.bench import Load, LoadError, Stage, server
 from bnviz.live.visitor import Page, PageError, wish
 
 
@@ -83,6 +84,13 @@ def test_a_server_of_this_machine_may_be_measured(url):
 def test_no_other_machine_is_put_under_load(url):
     with pytest.raises(typer.BadParameter, match="of this machine"):
         own(url)
+
+
+def test_a_server_that_writes_to_its_log_spoils_the_measurement(monkeypatch):
+    said = r"import sys; sys.stderr.write('bnviz at http://127.0.0.1:1 (\noh')"
+    monkeypatch.setattr("bnviz.live.bench.command", lambda: [sys.executable, "-c", said])
+    with pytest.raises(LoadError, match="something to say: oh"), server(1) as (url, _process):
+        assert url == "http://127.0.0.1:1"
 
 
 def test_the_table_says_each_count_and_leaves_out_what_cannot_be_seen():

@@ -12,7 +12,7 @@ import bnviz.live.registry
 import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.places import KEPT_FOR, FullError
-from bnviz.live.registry import Registry
+from bnviz.live.registry import SWEPT_AFTER, Registry
 from bnviz.live.run import LiveRun
 
 ARMS = (ExperimentConfig(width=4), ExperimentConfig(width=4, normalization="batch"))
@@ -142,6 +142,23 @@ def test_places_are_bounded_and_those_that_are_watched_or_just_opened_stay(regis
     open_run(registry)
     assert registry.find(watched) is not None
     assert len(registry._seats) <= 20
+
+
+def test_what_was_left_goes_in_time_though_nobody_comes_any_more(registry, clock):
+    lost, unseen = registry.find(open_run(registry)), registry.find(open_run(registry))
+    page = object()
+    registry.sit(lost, page)
+    clock.ahead = 60.0
+    registry.leave(lost, page)
+    sweep = registry.workers.woken[-1]
+    due = sweep.work()
+    assert due == unseen.left + registry.limits.freed_after + SWEPT_AFTER, "the first to go is the one that nobody saw"
+    clock.ahead += due - clock.monotonic()
+    due = sweep.work()
+    assert list(registry._seats.values()) == [lost]
+    clock.ahead += due - clock.monotonic()
+    assert sweep.work() is None, "nothing is left to wait for"
+    assert not registry._seats
 
 
 def test_a_page_that_was_closed_frees_its_run_at_once_and_a_lost_one_does_not(registry):

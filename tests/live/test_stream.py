@@ -617,7 +617,7 @@ def test_a_play_after_the_pause_that_was_asked_for_goes_on(server):
 
 
 def test_a_flood_of_commands_is_refused_and_keeps_nobody_else_waiting(server):
-    with server.client() as flood, server.client() as other:
+    with server.connect(server.open(), max_queue=None) as flood, server.client() as other:
         flood.pull()
         for _ in range(300):
             flood.send("step", count=20)
