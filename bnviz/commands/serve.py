@@ -17,7 +17,6 @@ import typer
 import bnviz
 
 ROOT = Path(__file__).resolve().parents[2]
-MOST_FILES = 65_536
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 Host = Annotated[
     str | None,
@@ -79,19 +78,6 @@ def prepare(folder: Path, host: str, port: int) -> None:
     os.environ["STREAMLIT_SERVER_ADDRESS"], os.environ["STREAMLIT_SERVER_PORT"] = host, str(port)
     for name in THREADS:
         os.environ.setdefault(name, "1")
-    allow_files()
-
-
-def allow_files() -> None:
-    """As many open files as the system grants: a visitor takes up to eleven, and most shells begin with 1024 in all."""
-    if sys.platform == "win32":
-        return  # it has no such limit
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    granted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < granted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
 
 
 def leave() -> NoReturn:

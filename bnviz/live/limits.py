@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -11,6 +12,7 @@ from typing import Any
 from bnviz.experiment.fields import ConfigError
 
 RUNS_A_CORE = 16
+MOST_FILES = 65_536
 
 
 class LimitError(ConfigError):
@@ -61,6 +63,18 @@ def read(environment: Mapping[str, str]) -> Limits:
 def limits() -> Limits:
     """The limits of this process, read once from its environment."""
     return read(os.environ)
+
+
+def allow_files() -> None:
+    """As many open files as the system grants: a visitor takes up to eleven, and most shells begin with 1024 in all."""
+    if sys.platform == "win32":
+        return  # it has no such limit
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    granted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < granted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
 
 
 def _wrong(about: Mapping[str, Any], value: object) -> LimitError:

@@ -74,20 +74,6 @@ def test_a_page_that_takes_nothing_any_more_does_not_hold_up_the_end():
             assert process.wait(timeout=10) == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of open files")
-def test_a_class_is_not_kept_out_by_a_shells_limit_of_open_files():
-    """In a process of its own; where the shell's limit cannot be raised it stays."""
-    script = (
-        "import resource as r; hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (200, hard)); "
-        "from bnviz.commands.serve import MOST_FILES, allow_files; allow_files(); allow_files(); "
-        "most = MOST_FILES if hard == r.RLIM_INFINITY else min(hard, MOST_FILES); "
-        "assert r.getrlimit(r.RLIMIT_NOFILE) == (most, hard); "
-        "r.setrlimit(r.RLIMIT_NOFILE, (100, 100)); allow_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
-    )
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "(100, 100)"
-
-
 def test_a_port_that_is_taken_is_named():
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -40,3 +42,17 @@ def test_made_in_code_they_are_checked_as_well():
         Limits(runs=0)
     with pytest.raises(LimitError):
         Limits(waiting=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of open files")
+def test_a_class_is_not_kept_out_by_a_shells_limit_of_open_files():
+    """In a process of its own; where the shell's limit cannot be raised it stays."""
+    script = (
+        "import resource as r; hard = r.getrlimit(r.RLIMIT_NOFILE)[1]; r.setrlimit(r.RLIMIT_NOFILE, (200, hard)); "
+        "from bnviz.live.limits import MOST_FILES, allow_files; allow_files(); allow_files(); "
+        "most = MOST_FILES if hard == r.RLIM_INFINITY else min(hard, MOST_FILES); "
+        "assert r.getrlimit(r.RLIMIT_NOFILE) == (most, hard); "
+        "r.setrlimit(r.RLIMIT_NOFILE, (100, 100)); allow_files(); print(r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "(100, 100)"
