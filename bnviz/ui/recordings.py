@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
+from bnviz.live.places import FullError
 from bnviz.live.playback import Playback
-from bnviz.live.registry import REGISTRY, FullError
+from bnviz.live.registry import REGISTRY
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.recording_schema import RecordingError

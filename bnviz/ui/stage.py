@@ -6,7 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.live.registry import REGISTRY, FullError
+from bnviz.live.places import FullError
+from bnviz.live.registry import REGISTRY
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.ui.component import stub
 from bnviz.ui.state import LabState

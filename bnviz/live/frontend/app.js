@@ -89,6 +89,7 @@ export class App {
       meta: (meta) => this.frames.inbox.push({ meta }),
       measured: (message) => this.measurements.take(message),
       error: (text) => this.refused(text),
+      queued: (text) => this.say(text),
       lost: () => this.lost(),
       status: (status) => this.status(status),
       ready: () => this.frames.schedule(),
