@@ -21,7 +21,8 @@ from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows
 from bnviz.ui.claims_figure import figure
 from bnviz.ui.claims_lab import LAB, lab_link
-from bnviz.ui.claims_measure import Own, panel, said_seeds, watched
+from bnviz.ui.claims_measure import elsewhere, panel, said_seeds, watched
+from bnviz.ui.claims_own import Own, remember
 from bnviz.ui.maps_own import show_form
 from bnviz.ui.maps_state import MapsState, OwnMap, encode_maps, maps_state
 
@@ -38,11 +39,22 @@ def show() -> None:
         st.error(plain(state.problem))
         state.problem = None
     state.address.write(encode_maps(state.shown))
+    study = state.study
+    elsewhere(study)
+    _intro()
     _chooser(state)
     show_form(state)
-    study = state.study
     st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))} Each cell is a network of its own.")
     watched(study, lambda own: _map(state, study, own))
+    remember()
+
+
+def _intro() -> None:
+    st.markdown(
+        "**Which networks train?** Every square is one network, trained from the start with the settings on its two "
+        "axes. The brighter it is, the more test images it reads; the white line parts networks that train from those "
+        "that don't. Click a square, or reach it with Tab and the arrow keys, to see its numbers and open its run."
+    )
 
 
 def _chooser(state: MapsState) -> None:
@@ -87,7 +99,8 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
     _legend(study, grid, shown)
     with st.container(border=True):
         st.markdown("**Measure it here**")
-        panel(study, own, words="Measure again" if rows else "Measure this map", usual=1)
+        words = "Measure again" if rows else "Measure this map"
+        panel(study, own, words=words, place=("maps.py", encode_maps(state.shown)), usual=1)
         if own is not None and not own.running and rows and mine:
             _compare(study, mine)
     st.caption(plain(f"Shipped: {made_with(rows)}.") if rows else "No results of this map come with the app.")
