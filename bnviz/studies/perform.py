@@ -95,6 +95,8 @@ def perform(
             for trial, outcome in landed:
                 store.add(as_result(trial, study, outcome))
             store.flush()
+            failed = progress.failed + sum(bool(outcome.failure) for _, outcome in landed)
+            on_progress(replace(progress, done=progress.done + len(landed), failed=failed))
 
 
 class _Flight:

@@ -189,23 +189,26 @@ def test_where_nothing_is_shipped_the_first_seeds_are_measured(service):
     assert "What is shipped" not in text(page)
 
 
+def go(page, name, **query):
+    """Follow a link to a page."""
+    page.switch_page(f"{name}.py")
+    for key in list(page.query_params):
+        del page.query_params[key]
+    for key, value in query.items():
+        page.query_params[key] = value
+    return run(page)
+
+
 def test_an_order_is_followed_on_every_page_of_studies_until_it_ends(shelf, service):
     shelf[NAME] = rows(CLAIM, TRUE)
     page = press(open_page("claims", claim=NAME), "measure")
     service.deliver(rows(CLAIM, TRUE, range(6, 11))[:7], startup=1.0)
     for file, query in (("claims", {}), ("claims", {"claim": "supervised"}), ("maps", {})):
-        page.switch_page(f"{file}.py")
-        for key in list(page.query_params):
-            del page.query_params[key]
-        for key, value in query.items():
-            page.query_params[key] = value
-        page = run(page)
+        page = go(page, file, **query)
         assert f"“{CLAIM.title}”: 7 of 50 trainings done." in text(page), query
         assert ("Show it", "claims", f"claim={NAME}") in links(page)
     service.deliver(rows(CLAIM, TRUE, range(6, 11)), "done")
-    page = run(page)
-    page.switch_page("claims.py")
-    page = run(page)
+    page = go(go(page, "maps"), "claims")
     assert "Measured here, new seeds 6 to 10: supported" in text(page)
 
 

@@ -1,5 +1,6 @@
 // A figure that the server drew, as Plotly's JSON: redrawn in place when its data change, so that zoom and hover stay.
 
+import { Cells } from "./cells.js";
 import { el } from "./dom.js";
 import { mounter } from "./mount.js";
 import { loadPlotly } from "./plotly.js";
@@ -25,6 +26,7 @@ class Figure {
     this.plot = el("div", { class: "bnviz-figure-plot" });
     root.append(this.plot);
     root.setAttribute("role", "img");
+    this.cells = new Cells(this);
     this.resizer = new ResizeObserver(() => root.clientWidth !== this.width && this.draw());
     this.resizer.observe(root);
     this.loading = loadPlotly(new URL("plotly.min.js", assets).href).then(
@@ -38,6 +40,7 @@ class Figure {
     if (!component.data) return;
     this.root.style.minHeight = `${component.data.height}px`;
     this.root.setAttribute("aria-label", component.data.alt);
+    this.cells.offer(component.data.picks);
     this.draw();
   }
 
@@ -56,6 +59,7 @@ class Figure {
     if (COARSE) layout.dragmode = false; // a finger scrolls the page
     window.Plotly.react(this.plot, traces, layout, CONFIG);
     if (!this.listening) this.listen();
+    this.cells.show();
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn ?? 0) + 1);
   }
 
@@ -63,8 +67,13 @@ class Figure {
     this.listening = true;
     this.plot.on("plotly_click", ({ points }) => {
       const place = points.find(({ customdata }) => Array.isArray(customdata))?.customdata;
-      if (place && this.component.data.picks) this.component.setTriggerValue("picked", place);
+      if (place) this.pick(place);
     });
+  }
+
+  /** A cell was chosen, by whatever hand. */
+  pick(place) {
+    if (this.component.data.picks) this.component.setTriggerValue("picked", place);
   }
 
   dispose() {
