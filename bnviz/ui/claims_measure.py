@@ -144,7 +144,7 @@ def _why(study: Study) -> str:
     had = _which(shipped[0], shipped[-1] - shipped[0] + 1).removeprefix("seeds ").removeprefix("seed ")
     return (
         f"What is shipped has {had}: other seeds are new evidence, and may disagree. "
-        f"`bnviz study {study.name} --check` repeats shipped ones."
+        f"`python -m bnviz study {study.name} --check` repeats shipped ones."
     )
 
 

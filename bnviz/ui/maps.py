@@ -44,16 +44,16 @@ def show() -> None:
     _intro()
     _chooser(state)
     show_form(state)
-    st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))} Each cell is a network of its own.")
+    st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))}")
     watched(study, lambda own: _map(state, study, own))
     remember()
 
 
 def _intro() -> None:
     st.markdown(
-        "**Which networks train?** Every square is one network, trained from the start with the settings on its two "
-        "axes. The brighter it is, the more test images it reads; the white line parts networks that train from those "
-        "that don't. Click a square, or reach it with Tab and the arrow keys, to see its numbers and open its run."
+        "**Which networks train?** Each square is a network of its own, trained with the settings on the two axes. The "
+        "brighter, the higher its test accuracy; the white line parts those that train from those that don't. Click a "
+        "square (or Tab, arrow keys, Enter) to see its numbers and open its run in the lab."
     )
 
 
@@ -197,12 +197,12 @@ def known_border(grid: Grid, arm: int) -> list[tuple[float, float, float, float]
 def _legend(study: MapStudy, grid: Grid, rows: Sequence[Result]) -> None:
     if not np.any(grid.seeds):
         gaps = " Cells marked × can't be: hover over them to read why." if _has_gaps(study) else ""
-        st.caption(f"Nothing is measured yet.{gaps} Click a cell to see its run in the lab.")
+        st.caption(f"Nothing is measured yet.{gaps}")
         return
     impossible = " × is a network that there can't be: hover over it to read why." if _has_gaps(study) else ""
     st.caption(
         f"Mean of {said_seeds(rows)}. The white line is the border: a network trains beyond {_beyond(study, grid)}, "
-        f"halfway from chance to the best on the map.{impossible} Click a cell to see its run in the lab."
+        f"halfway from chance to the best on the map.{impossible}"
     )
 
 

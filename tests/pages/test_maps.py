@@ -141,7 +141,7 @@ def test_runs_here_are_compared_with_the_shipped_map(service):
 
 def test_the_page_says_first_what_a_map_is_what_its_colours_mean_and_what_a_click_does():
     intro = next(one.value for one in open_page("maps").markdown)
-    assert all(word in intro for word in ("one network", "brighter", "white line", "Click a square"))
+    assert all(word in intro for word in ("a network of its own", "brighter", "white line", "Click a square"))
     assert len(intro.split()) < 75, "read within some seconds, or not at all"
 
 

@@ -19,6 +19,21 @@ const CONFIG = {
   plotlyServerURL: "",
 };
 
+/** Figures that are to be drawn: one a frame, in the page's order, so that the first is seen before the last is made. */
+const waiting = new Set();
+let frame = 0;
+
+function soon(figure) {
+  waiting.add(figure);
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    const [first, ...others] = [...waiting].sort((one, other) => one.top - other.top);
+    waiting.delete(first);
+    first.draw();
+    if (others.length) soon(others[0]);
+  });
+}
+
 class Figure {
   constructor(root, assets, component) {
     this.root = root;
@@ -27,12 +42,16 @@ class Figure {
     root.append(this.plot);
     root.setAttribute("role", "img");
     this.cells = new Cells(this);
-    this.resizer = new ResizeObserver(() => root.clientWidth !== this.width && this.draw());
+    this.resizer = new ResizeObserver(() => root.clientWidth !== this.width && soon(this));
     this.resizer.observe(root);
     this.loading = loadPlotly(new URL("plotly.min.js", assets).href).then(
-      () => this.draw(),
+      () => soon(this),
       (error) => (this.plot.textContent = error.message),
     );
+  }
+
+  get top() {
+    return this.root.getBoundingClientRect().top;
   }
 
   update(component) {
@@ -41,7 +60,7 @@ class Figure {
     this.root.style.minHeight = `${component.data.height}px`;
     this.root.setAttribute("aria-label", component.data.alt);
     this.cells.offer(component.data.picks);
-    this.draw();
+    soon(this);
   }
 
   draw() {
@@ -77,6 +96,7 @@ class Figure {
   }
 
   dispose() {
+    waiting.delete(this);
     this.resizer.disconnect();
     if (this.listening) window.Plotly?.purge(this.plot);
     this.root.remove();
