@@ -188,9 +188,10 @@ def _progress(order: Order) -> None:
     progress = order.progress
     words = _far(order)
     st.progress((progress.kept + progress.done) / max(1, progress.total), text=plain(words[:1].upper() + words[1:]))
+    seeds = which_seeds(order)
     st.caption(
-        f"New seeds: {which_seeds(order).removeprefix('seeds ').removeprefix('seed ')}. It goes on while Claims or "
-        f"Maps is open; {FREED_AFTER:.0f} seconds without either end it."
+        f"{seeds[:1].upper()}{seeds[1:]}. It goes on while Claims or Maps is open; {FREED_AFTER:.0f} seconds without "
+        "either end it."
     )
 
 

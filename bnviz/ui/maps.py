@@ -85,6 +85,8 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
     shown = mine if own is not None and (mine or own.running) and _shows_own(study, bool(rows)) else rows
     grid = study.grid(shown)
     waiting = own is not None and own.running and shown is not rows
+    if not rows:
+        _measure(state, study, own, rows)  # first, as nothing else can be done with an empty map
     columns = st.columns(2, gap="medium") if len(study.arms) > 1 else [st.container()]
     for arm, (name, _) in enumerate(study.arms):
         with columns[arm % len(columns)]:
@@ -97,13 +99,18 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
             if state.chosen is not None and state.chosen[0] == arm:
                 _chosen(state.chosen, study, grid)
     _legend(study, grid, shown)
+    if rows:
+        _measure(state, study, own, rows)
+    st.caption(plain(f"Shipped: {made_with(rows)}.") if rows else "No results of this map come with the app.")
+
+
+def _measure(state: MapsState, study: MapStudy, own: Own | None, rows: Sequence[Result]) -> None:
     with st.container(border=True):
         st.markdown("**Measure it here**")
         words = "Measure again" if rows else "Measure this map"
         panel(study, own, words=words, place=("maps.py", encode_maps(state.shown)), usual=1)
-        if own is not None and not own.running and rows and mine:
-            _compare(study, mine)
-    st.caption(plain(f"Shipped: {made_with(rows)}.") if rows else "No results of this map come with the app.")
+        if own is not None and not own.running and rows and own.rows:
+            _compare(study, own.rows)
 
 
 def _shows_own(study: MapStudy, both: bool) -> bool:

@@ -176,7 +176,7 @@ def test_measuring_again_takes_seeds_that_nobody_has_measured_and_says_so(shelf,
     assert "50 trainings on this server, with seeds 6 to 10. What is shipped has 0 to 5" in text(page)
     page = press(page, "measure")
     assert (service.order_.first, service.order_.seeds) == (6, 5)
-    assert "New seeds: 6 to 10." in text(page)
+    assert "Seeds 6 to 10." in text(page)
     service.deliver(rows(CLAIM, TRUE, range(6, 11)), "done")
     page = run(page)
     assert "new seeds 6 to 10; of" in text(page)

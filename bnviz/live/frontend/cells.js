@@ -3,14 +3,20 @@
 import { el, setText } from "./dom.js";
 
 const MOVES = { ArrowUp: [1, 0], ArrowDown: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] };
+// Written into the elements: a stylesheet would have to be awaited before the first figure is shown.
+const UNSEEN =
+  "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap";
+const RING =
+  "position: absolute; box-sizing: border-box; pointer-events: none; border: 3px dashed #000; box-shadow: 0 0 0 2px #fff, inset 0 0 0 2px #fff";
 const HOW = "Arrow keys go from square to square, Enter picks one.";
 
 export class Cells {
   constructor(figure) {
     this.figure = figure;
     this.place = null;
-    this.said = el("div", { class: "bnviz-cell-said", "aria-live": "polite" });
-    this.mark = el("div", { class: "bnviz-cell-mark", hidden: true, "aria-hidden": "true" });
+    this.said = el("div", { class: "bnviz-cell-said", style: UNSEEN, "aria-live": "polite" });
+    this.mark = el("div", { class: "bnviz-cell-mark", style: RING, hidden: true, "aria-hidden": "true" });
+    figure.root.style.position = "relative";
     figure.root.append(this.mark, this.said);
     figure.root.addEventListener("keydown", (event) => this.press(event));
     figure.root.addEventListener("focus", () => figure.root.matches(":focus-visible") && this.go([0, 0]));
@@ -61,8 +67,9 @@ export class Cells {
     Object.assign(this.mark.style, { left: `${left}px`, top: `${top}px` });
     Object.assign(this.mark.style, { width: `${right - left}px`, height: `${bottom - top}px` });
     this.mark.hidden = false;
-    const curveNumber = this.figure.plot.data.indexOf(trace);
-    window.Plotly.Fx.hover(this.figure.plot, [{ curveNumber, pointNumber: place }]);
+    const centre = (axis, one, other) => axis.p2c((one + other) / 2 - axis._offset);
+    const at = { xval: centre(layout.xaxis, left, right), yval: centre(layout.yaxis, bottom, top) };
+    window.Plotly.Fx.hover(this.figure.plot, at, "xy");
   }
 
   leave() {
