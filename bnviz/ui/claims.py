@@ -88,7 +88,9 @@ def _list(state: ClaimsState, kinds: Mapping[str, str]) -> None:
 def _row(state: ClaimsState, claim: Claim) -> None:
     verdict = shipped_verdict(claim.name)
     with st.container(key=f"claim-row-{claim.name}", gap="xxsmall"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="xxsmall"
+        ):
             st.button(
                 plain(claim.title), key=f"open-{claim.name}", type="tertiary", on_click=state.change,
                 kwargs={"claim": claim.name},
