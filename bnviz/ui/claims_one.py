@@ -12,12 +12,13 @@ from bnviz.studies.results import Result
 from bnviz.studies.rules import FEWEST
 from bnviz.studies.study import Finding, Verdict
 from bnviz.ui.address import plain
-from bnviz.ui.claims_evidence import disagreement, experiment_figure, made_with, shipped_rows, shipped_verdict
+from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows, shipped_verdict
 from bnviz.ui.claims_figure import figure
 from bnviz.ui.claims_lab import show_experiment_link
 from bnviz.ui.claims_marks import mark, outcome_mark
 from bnviz.ui.claims_measure import elsewhere, panel, said_seeds, watched, which_seeds
 from bnviz.ui.claims_own import Own
+from bnviz.ui.claims_picture import picture
 
 ROLES = {
     "test": "Test",
@@ -129,7 +130,7 @@ def _experiment(
         st.markdown(f"{lead}: {plain(experiment.predicted)}")
     if rows[0] or rows[1]:
         figure(
-            experiment_figure(experiment, *rows), key=f"figure-{claim.name}-{experiment.key}", revision=claim.name,
+            picture(claim.name, experiment, *rows), key=f"figure-{claim.name}-{experiment.key}", revision=claim.name,
             alt=f"{experiment.title}: {experiment.label}. {found.sentence if rows[0] else ''}",
         )  # fmt: skip
     if rows[0]:

@@ -12,7 +12,7 @@ from bnviz.sharing.link import decode
 from bnviz.studies import study as studies
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.claim import GROUPS
-from bnviz.ui import claims_evidence, claims_measure, claims_own
+from bnviz.ui import claims_evidence, claims_measure, claims_own, claims_picture
 from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
 from tests.studies.made_up import rows
 from tests.ui.lab import problems, run
@@ -285,6 +285,26 @@ def test_kept_rows_are_bounded_and_forgotten_after_a_time(monkeypatch):
     assert [one for one in many if shelves.find(one.session)] == [many[5]]
     shelves.keep(many[0])
     assert len(shelves._held) == 2
+
+
+def test_a_figure_is_drawn_again_only_where_a_row_of_its_experiment_has_come(shelf, service, monkeypatch):
+    drawn, draw = [], claims_picture.experiment_figure
+    monkeypatch.setattr(
+        claims_picture, "experiment_figure", lambda one, *rows: drawn.append(one.key) or draw(one, *rows)
+    )
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.deliver([])
+    run(page)
+    assert sorted(drawn) == sorted(one.key for one in CLAIM.experiments)
+    drawn.clear()
+    (first, *_), coming = CLAIM.experiments, rows(CLAIM, TRUE, range(6, 7))
+    keys = {arm.seeded(6).key for arm in first.arms}
+    service.deliver([row for row in coming if row["key"] in keys])
+    page = run(run(page))
+    assert drawn == [first.key]
+    legends = {trace.get("name") for one in figures(page).values() for trace in one["figure"]["data"]}
+    assert any(str(name).startswith("measured here") for name in legends)
 
 
 def test_runs_that_disagree_with_what_is_shipped_are_said_to(shelf, service):
