@@ -196,7 +196,7 @@ _PATH = {
     "chance": Measure("test accuracy of always guessing the same class", "share", lambda r: r.training.data.chance),
 }
 _SIGNALS = {
-    "drift_path": Measure("way of the last layer's medians, in their own spreads", "spreads", drift_path),
+    "drift_path": Measure("path of the last layer's medians, in their own spreads", "spreads", drift_path),
     "drift_per_look": Measure("drift of the last layer from look to look", "", drift_per_look),
     "drift_from_start": Measure(
         "drift of the last layer from step 0 to the end", "", lambda r: float(r.path("drift_start")[-1, -1])
