@@ -169,7 +169,8 @@ def _equal(ours: dict[str, float], theirs: dict[str, float]) -> bool:
 def _print_verdict(one: Study, verdict: Verdict) -> None:
     typer.echo(f"{one.name}: {verdict.title}, {verdict.seeds} seed{'s' * (verdict.seeds != 1)}")
     typer.echo(f"  {one.title}")
-    typer.echo(f"  {verdict.sentence}")
+    for line in one.lines(verdict):
+        typer.echo(f"  {line}")
 
 
 def _tell_failed(rows: Sequence[Result]) -> bool:

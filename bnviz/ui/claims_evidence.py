@@ -81,7 +81,7 @@ def experiment_figure(experiment: Experiment, rows: Sequence[Row], own: Sequence
     """Return the figure of an experiment: the shipped rows, and those that were measured here."""
     up = Scale(
         label=experiment.label,
-        share=not _is_gap(experiment) and _is_share(experiment.shows),
+        share=not _is_gap(experiment) and (_is_share(experiment.shows) or experiment.effect.unit == "%"),
         log=experiment.log and not experiment.sweep,
     )
     if experiment.sweep:

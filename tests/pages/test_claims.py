@@ -102,7 +102,7 @@ def test_premises_are_counted_apart_from_what_the_claim_predicts(shelf, service)
     shelf[claim.name] = rows(claim, roles)
     said = text(open_page("claims", claim=claim.name))
     assert "6 seeds; the prediction is contradicted; of 3 premises 3 borne out." in said
-    assert "It is presupposed: Noisy BN drifts clearly more than BN." in said
+    assert "It is presupposed: Noisy BN drifts clearly more than no BN." in said
 
 
 def test_an_effect_beside_the_predicted_range_is_marked_as_not_borne_out(shelf, service):
@@ -176,6 +176,8 @@ def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
     service.deliver(rows(CLAIM, TRUE, range(4)), "done")
     said = text(run(page))
     assert "A verdict needs 5 seeds" in said
+    assert "Measured here too few seeds for a verdict (4 of 5)" in said
+    assert "not measured yet" not in said
     assert "(4 seeds: too few for an interval)" in said
     assert "nan" not in said
 

@@ -88,9 +88,9 @@ BECAUSE = Claim(
     group="shift",
     said="Batch normalization works because it reduces internal covariate shift.",
     needs="A network that has BN, and yet more covariate shift than one without BN, loses BN's advantage. Noisy BN is "
-    "to be such a network, after Santurkar et al. (2018, section 2.1): behind BN, every unit's values are shifted and "
+    "to be such a network, after Santurkar et al. (2018, section 2.1): behind BN, each unit's values are shifted and "
     "scaled by random numbers, new ones in each step. The premise is theirs: noisy BN drifts more than no BN. It is "
-    "tried by every measure of drift that this app has.",
+    "tried by all measures of drift that this app has.",
     experiments=(
         Experiment(
             key="noisy", title="BN with noise that brings covariate shift back",
