@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
-from bnviz.studies.effect_words import digits, left_out, sentence
+from bnviz.studies.effect_words import digits, left_out, powers, sentence
 from bnviz.studies.effects import Effect, Evidence
 from bnviz.studies.predictions import Outcome, Prediction, presupposed, weigh, weigh_slip
 from bnviz.studies.rules import COVERAGE, FEWEST, NOTHING
@@ -83,7 +83,8 @@ class Experiment:
     Roles: a `test` and a `counter` case (where the claim may fail) decide; a `premise` must be borne out for the tests
     to test anything; a `correction` is what the statement should have said; a `context` decides nothing. `says` is a
     sentence around {effect}, for a difference also {higher}; `shows` is the measure for the figure, on the axis
-    `label`, over `sweep` where arms have places on it.
+    `label`, over `sweep` where arms have places on it. `beside` is said after it, and decides nothing: another effect
+    and the sentence around it.
     """
 
     key: str
@@ -99,19 +100,28 @@ class Experiment:
     role: Role = "test"
     sweep: str = ""
     log: bool = False
+    beside: tuple[Effect, str] | None = None
 
     def find(self, measured: dict[str, dict[str, float]], seeds: Sequence[int]) -> Finding:
         """Return what the measures by trial key say of this experiment."""
         columns = {arm.name: [measured.get(arm.seeded(seed).key) for seed in seeds] for arm in self.arms}
         complete = [i for i in range(len(seeds)) if all(column[i] is not None for column in columns.values())]
         kept = {name: [column[i] or {} for i in complete] for name, column in columns.items()}
-        estimate = self.effect.estimate(Evidence(kept, {arm.name: arm for arm in self.arms})) if complete else NOTHING
+        evidence = Evidence(kept, {arm.name: arm for arm in self.arms})
+        estimate = self.effect.estimate(evidence) if complete else NOTHING
         outcome: Outcome | Literal[""] = "" if self.prediction is None else self.prediction.outcome(estimate)
         return Finding(
             experiment=self.key, effect=estimate.value, low=estimate.low, high=estimate.high, bound=estimate.bound,
             unit=self.effect.unit, seeds=estimate.pairs, outcome=outcome, missing=estimate.missing,
-            sentence=sentence(self.says, estimate, self.effect.unit) + left_out(estimate),
+            sentence=sentence(self.says, estimate, self.effect.unit) + left_out(estimate)
+            + (self._beside(evidence) if complete else ""),
         )  # fmt: skip
+
+    def _beside(self, evidence: Evidence) -> str:
+        if self.beside is None:
+            return ""
+        effect, says = self.beside
+        return " " + sentence(says, effect.estimate(evidence), effect.unit)
 
     @property
     def predicted(self) -> str:
@@ -120,7 +130,7 @@ class Experiment:
             return ""
 
         def write(value: float) -> str:
-            number = digits(value, self.effect.unit) if self.effect.unit in ("points", "%") else f"{value:.4g}"
+            number = digits(value, self.effect.unit) if self.effect.unit in ("points", "%") else powers(f"{value:.4g}")
             return f"{number} {self.effect.unit}".strip()
 
         ranges = self.prediction.words(write)

@@ -58,5 +58,13 @@ def digits(value: float, unit: str) -> str:
     text = f"{value:.3g}"
     if text == "1" and abs(value - 1) > ROUNDING:
         return f"{value:.{math.ceil(-math.log10(abs(value - 1)))}f}"
-    mantissa, _, power = text.partition("e")
-    return f"{mantissa} · 10{str(int(power)).translate(SUPERSCRIPTS)}" if power else text
+    return powers(text)
+
+
+def powers(text: str) -> str:
+    """Return a number as it is written by hand where Python writes an "e"."""
+    factor, _, power = text.partition("e")
+    if not power:
+        return text
+    ten = f"10{str(int(power)).translate(SUPERSCRIPTS)}"
+    return ten if factor == "1" else f"{factor} · {ten}"

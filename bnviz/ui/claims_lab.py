@@ -48,13 +48,13 @@ def experiment_links(experiment: Experiment, rows: Sequence[Row]) -> tuple[str, 
     if experiment.sweep:
         at = _telling(experiment, rows)
         arms = [arm for arm in arms if arm.at == at]
-        words = f"Open these networks in the lab, at {experiment.sweep} {at:g}"
+        words = f"Open in the lab, at {experiment.sweep.partition(' of ')[0]} {at:g}"
     named = [(arm.group or arm.name, arm.trial.config) for arm in arms]
     link = lab_link(named, max(arm.trial.steps for arm in arms), SHOWN.get(experiment.shows))
     if experiment.shows in WITHOUT_CONVOLUTIONS:
-        words = "Open the same settings in the lab, with dense layers in the place of convolutions"
+        words = "Open in the lab, with dense layers instead"
     elif len({config.replace(seed=0) for _, config in named}) == 1:
-        words = f"Open this network in the lab, beside its twin {link.names[-1]}"
+        words = f"Open it and its twin {link.names[-1]} in the lab"
     return words, link
 
 

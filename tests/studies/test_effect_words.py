@@ -27,6 +27,7 @@ def estimate(value: float, low: float, high: float, pairs: int = 8) -> Estimate:
         (8.18e-7, "times", "8.18 · 10⁻⁷"),
         (2e12, "", "2 · 10¹²"),
         (0.0, "", "0"),
+        (1e-9, "", "10⁻⁹"),
     ],
 )
 def test_three_digits_and_as_many_as_tell_a_number_from_one(value, unit, text):

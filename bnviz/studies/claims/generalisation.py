@@ -77,10 +77,13 @@ GENERALISES = Claim(
 
 def _gap(setting: str) -> Experiment:
     title, _, config = SETTINGS[setting]
+    with_bn, without = (
+        Gap(name, ("train_accuracy", "accuracy"), ("training split", "test split")) for name in (WITH, WITHOUT)
+    )
     return Experiment(
         key=f"{setting}-gap", title=title, arms=_arms(config),
         words=f"{_words(setting)} The network without BN stands beside it for comparison.",
-        effect=Gap(WITH, ("train_accuracy", "accuracy"), ("training split", "test split")),
+        effect=with_bn, beside=(without, "Without BN it is {effect} {higher}."),
         prediction=below(0.02, 0.05),
         predicts="With BN the training accuracy is less than 2 points above the test accuracy.",
         says=f"{title}: with BN the accuracy on the training split is {{effect}} {{higher}} than on the test split.",

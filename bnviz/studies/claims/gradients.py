@@ -41,7 +41,8 @@ VANISHING = Claim(
     title="BN cures vanishing gradients",
     group="gradients",
     said="Batch normalization handles vanishing gradients.",
-    needs="dL/dz is the gradient of the loss by a layer's values z before the activation. Where less than a hundredth "
+    needs="dL/dz is the gradient of the loss by the values z that a layer's weights give, before normalization and "
+    "activation. Where less than a hundredth "
     "of its size is left at the first layer without BN, more than a tenth is left with BN. Whether it grows instead is "
     "another claim.",
     experiments=(
@@ -82,8 +83,8 @@ EXPLODING = Claim(
     title="BN prevents exploding gradients",
     group="gradients",
     said="Batch normalization keeps gradients from exploding.",
-    needs="In a deep network with BN, the gradient dL/dz (of the loss by a layer's values z before the normalization) "
-    "does not grow from layer to layer on its way back to the input.",
+    needs="In a deep network with BN, the gradient dL/dz (of the loss by the values z that a layer's weights give, "
+    "before normalization and activation) does not grow from layer to layer on its way back to the input.",
     experiments=(
         _growth("relu", "ReLU with BN, He's weights", _DEPTH, STACK),
         _growth("relu-large", "ReLU with BN, twice He's weights", _DEPTH, TOO_LARGE),

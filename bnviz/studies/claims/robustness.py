@@ -22,7 +22,7 @@ SPAN = SMALL_WEIGHTS.replace(width=64, batch_size=64)
 def _rates(key: str, title: str, words: str, arms: tuple[Arm, ...], role: Role = "test") -> Experiment:
     return Experiment(
         key=key, title=title, words=f"{words} 300 steps at each learning rate. A network trains where its accuracy at "
-        "the end is above halfway from chance to the best of all.",
+        "the end is above halfway from chance (what guessing gives) to the best of all.",
         arms=arms, effect=Reach(WITH, WITHOUT), prediction=times(LARGER),
         predicts=f"With BN the largest learning rate that trains is more than {LARGER:g} times as large.",
         says="The largest learning rate that trains is {effect} as large with BN as without.",
