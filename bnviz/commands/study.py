@@ -205,21 +205,8 @@ def _equal(ours: dict[str, float], theirs: dict[str, float]) -> bool:
 def _print_verdict(one: Study, verdict: Verdict) -> None:
     typer.echo(f"{one.name}: {verdict.title}, {verdict.seeds} seed{'s' * (verdict.seeds != 1)}")
     typer.echo(f"  {one.title}")
-    for line in _findings(one, verdict) or [verdict.sentence]:
+    for line in one.lines(verdict):
         typer.echo(f"  {line}")
-
-
-def _findings(one: Study, verdict: Verdict) -> list[str]:
-    """A claim's experiments, each with its role, what came of the prediction, and the effect with its interval."""
-    from bnviz.studies.claim import Claim
-
-    if not isinstance(one, Claim):
-        return []
-    pairs = zip(one.experiments, verdict.findings, strict=True)
-    return [
-        f"{experiment.role} {experiment.key}{f', {found.outcome}' * bool(found.outcome)}: {found.sentence}"
-        for experiment, found in pairs
-    ]
 
 
 def _tell_failed(rows: Sequence[Result]) -> bool:

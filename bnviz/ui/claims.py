@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import streamlit as st
@@ -95,19 +95,24 @@ def _row(state: ClaimsState, claim: Claim) -> None:
                 plain(claim.title), key=f"open-{claim.name}", type="tertiary", on_click=state.change,
                 kwargs={"claim": claim.name},
             )  # fmt: skip
-            st.html(mark(verdict.kind), width="content")
+            st.html(mark(verdict), width="content")
         effect = _effect(claim, verdict) if verdict.seeds else "Open it to measure it yourself."
         st.html(f'<p class="bnviz-effect">{html.escape(effect)}</p>')
         own = measuring().of(claim)
         if own is not None and not own.running and own.rows:
             here = claim.judge(own.rows)
-            st.html(f'<p class="bnviz-effect">Measured here, new {which_seeds(own.order)}: {mark(here.kind)}</p>')
+            st.html(f'<p class="bnviz-effect">Measured here, new {which_seeds(own.order)}: {mark(here)}</p>')
 
 
 def _effect(claim: Claim, verdict: Verdict) -> str:
-    """The first experiment's effect, and of several predictions how many came true."""
-    effect = in_few_words(claim.experiments[0], verdict.findings[0])
-    outcomes = claim.outcomes(verdict, "test", "counter")
-    if verdict.kind in ("conditional", "unsupported") and len(outcomes) > 1:
-        return f"{effect} ({outcomes.count('borne out')} of {len(outcomes)} borne out)"
-    return effect
+    """The effect that tells the verdict, and of several predictions and premises how many came true."""
+    effect = in_few_words(claim.experiments[verdict.main], verdict.findings[verdict.main])
+    predictions, premises = (claim.outcomes(verdict, *roles) for roles in (("test", "counter"), ("premise",)))
+    told = [_borne_out(predictions)] if verdict.kind in ("conditional", "unsupported") and len(predictions) > 1 else []
+    if premises.count("borne out") < len(premises):
+        told.append(f"of its premises {_borne_out(premises)}")
+    return f"{effect} ({'; '.join(told)})" if told else effect
+
+
+def _borne_out(outcomes: Sequence[str]) -> str:
+    return f"{outcomes.count('borne out')} of {len(outcomes)} borne out"

@@ -70,7 +70,7 @@ def _evidence(claim: Claim, own: Own | None) -> None:
 
 
 def _verdict(claim: Claim, heading: str, verdict: Verdict, rows: Sequence[Result], seeds: str) -> None:
-    st.html(f'<p class="bnviz-verdict"><b>{heading}</b> {mark(verdict.kind, large=True)}</p>')
+    st.html(f'<p class="bnviz-verdict"><b>{heading}</b> {mark(verdict, large=True)}</p>')
     if not rows:
         st.markdown("No results of it come with this version: measure it yourself.")
         return

@@ -15,7 +15,8 @@ from bnviz.experiment.words import LABELS, value_label
 from bnviz.figures.maps import Field, Side, accuracy_map
 from bnviz.sharing.link import encode
 from bnviz.studies.default_maps import MAPS
-from bnviz.studies.maps import Axis, Grid, MapStudy, border
+from bnviz.studies.map_axes import Axis
+from bnviz.studies.maps import Grid, MapStudy, border
 from bnviz.studies.results import Result
 from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows
@@ -171,7 +172,7 @@ def _hover(study: MapStudy, grid: Grid, here: tuple[int, int, int], reason: str,
         for axis, place in ((study.x, column), (study.y, row))
     )
     if reason:
-        return f"{where}: no such network, {reason}"
+        return f"{where}: no network can have these settings: {reason}"
     if not grid.seeds[here]:
         return f"{where}: {'measuring …' if waiting else 'not measured'}"
     word = "trains" if grid.trains[here] else "does not train"
@@ -203,13 +204,11 @@ def known_border(grid: Grid, arm: int) -> list[tuple[float, float, float, float]
 
 def _legend(study: MapStudy, grid: Grid, rows: Sequence[Result]) -> None:
     if not np.any(grid.seeds):
-        gaps = " Cells marked × can't be: hover over them to read why." if _has_gaps(study) else ""
-        st.caption(f"Nothing is measured yet.{gaps}")
+        st.caption(f"Nothing is measured yet.{_gaps(study)}")
         return
-    impossible = " × is a network that there can't be: hover over it to read why." if _has_gaps(study) else ""
     st.caption(
         f"Mean of {said_seeds(rows)}. The white line is the border: a network trains beyond {_beyond(study, grid)}, "
-        f"halfway from chance to the best on the map.{impossible}"
+        f"halfway from chance to the best on the map.{_gaps(study)}"
     )
 
 
@@ -220,8 +219,11 @@ def _beyond(study: MapStudy, grid: Grid) -> str:
     return ", ".join(f"{threshold:.0%} on {value_label(dataset)}" for dataset, threshold in found.items())
 
 
-def _has_gaps(study: MapStudy) -> bool:
-    return any(cell.config is None for cell in study.cells)
+def _gaps(study: MapStudy) -> str:
+    """What a cross means, where there are any."""
+    if all(cell.config is not None for cell in study.cells):
+        return ""
+    return " No network can have the settings of a cell marked ×: hover over it to read why."
 
 
 def _chosen(chosen: tuple[int, int, int], study: MapStudy, grid: Grid) -> None:
@@ -244,7 +246,7 @@ def _chosen(chosen: tuple[int, int, int], study: MapStudy, grid: Grid) -> None:
 
 def _numbers(study: MapStudy, grid: Grid, here: tuple[int, int, int], reason: str) -> str:
     if reason:
-        return f"no such network: {reason}"
+        return f"no network can have these settings: {reason}"
     if not grid.seeds[here]:
         return "not measured yet"
     word = "it trains" if grid.trains[here] else "it does not train"
@@ -256,4 +258,4 @@ def _compare(study: MapStudy, mine: Sequence[Result]) -> None:
     if difference is not None:
         st.warning(f"**The runs here disagree.** {plain(difference)}.")
     else:
-        st.success("The runs here agree with the shipped map, but for single cells at the border.")
+        st.success("The runs here agree with the shipped map, except for single cells at the border.")

@@ -19,8 +19,9 @@ from bnviz.studies import results
 from bnviz.studies.bench import Used
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.catalogue import STUDIES as REAL_STUDIES
-from bnviz.studies.claim import said
+from bnviz.studies.claim import Claim
 from bnviz.studies.default_maps import MAPS
+from bnviz.studies.effect_words import sentence
 from bnviz.studies.perform import Progress
 from bnviz.studies.results import as_result, to_table, write
 from bnviz.studies.rules import Estimate
@@ -76,31 +77,22 @@ def test_a_study_prints_its_verdict_and_keeps_its_rows_in_one_file(notes: Path):
     assert len(list(Path("kept").iterdir())) == 1
 
 
-@pytest.mark.parametrize("unit", sorted({claim.experiments[0].effect.unit for claim in CLAIMS.values()}))
-def test_a_claim_s_effect_is_said_once_in_the_unit_it_has(unit: str, capsys: pytest.CaptureFixture[str]):
-    claim = next(one for one in CLAIMS.values() if one.experiments[0].effect.unit == unit)
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_s_verdict_is_followed_by_every_experiment_with_its_effect_and_interval(
+    claim: Claim, capsys: pytest.CaptureFixture[str]
+):
     decisive = [experiment.key for experiment in claim.experiments if experiment.prediction]
     verdict = claim.judge(made_up.rows(claim, dict.fromkeys(decisive, True)))
     study._print_verdict(claim, verdict)
-    effect = said(Estimate(verdict.effect, verdict.low, verdict.high, verdict.seeds, verdict.bound), unit)
-    first, title, *sentences = capsys.readouterr().out.splitlines()
+    first, title, *experiments = capsys.readouterr().out.splitlines()
     assert first == f"{claim.name}: {verdict.title}, {verdict.seeds} seeds"
     assert title.strip() == claim.title
-    assert sentences[0].count(effect) == 1
-
-
-@pytest.mark.parametrize("name", CLAIMS)
-def test_every_experiment_of_a_claim_is_printed_with_its_outcome_effect_and_interval(name: str, capsys):
-    claim = CLAIMS[name]
-    decisive = [experiment.key for experiment in claim.experiments if experiment.prediction]
-    verdict = claim.judge(made_up.rows(claim, dict.fromkeys(decisive, True)))
-    study._print_verdict(claim, verdict)
-    sentences = capsys.readouterr().out.splitlines()[2:]
-    assert len(sentences) == len(claim.experiments)
-    for line, experiment, found in zip(sentences, claim.experiments, verdict.findings, strict=True):
-        assert experiment.key in line
-        assert found.outcome in line
-        assert line.endswith(found.sentence)
+    for line, experiment, finding in zip(experiments, claim.experiments, verdict.findings, strict=True):
+        assert line.strip().startswith(experiment.title)
+        assert (finding.outcome or "for comparison") in line
+        assert line.endswith(finding.sentence)
+        estimate = Estimate(finding.effect, finding.low, finding.high, finding.seeds, finding.bound)
+        assert sentence(experiment.says, estimate, finding.unit) in line
 
 
 def test_kept_trainings_of_another_torch_are_counted_and_run_again(notes: Path):

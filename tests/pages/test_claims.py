@@ -8,11 +8,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from bnviz.figures.theme import SYMBOLS
 from bnviz.sharing.link import decode
 from bnviz.studies import study as studies
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.claim import GROUPS
-from bnviz.ui import claims_evidence, claims_measure, claims_own, claims_picture
+from bnviz.ui import claims_evidence, claims_lab, claims_measure, claims_own, claims_picture
 from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
 from tests.studies.made_up import rows
 from tests.ui.lab import problems, run
@@ -96,13 +97,65 @@ def test_every_claim_can_be_opened_measured_or_not_and_its_links_lead_to_its_net
             assert found & configs, label
 
 
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_link_to_the_lab_opens_what_was_measured_or_says_what_stands_beside_it(name):
+    for experiment in CLAIMS[name].experiments:
+        label, link = claims_lab.experiment_links(experiment, [])
+        measured = {arm.trial.config.replace(seed=0) for arm in experiment.arms}
+        opened = {config.replace(seed=0) for config in link.arms}
+        if "dense layers instead" in label:
+            assert experiment.shows == "convolutional_accuracy"
+        elif len(measured) == 1:
+            assert measured < opened
+            assert f"its twin {link.names[-1]}" in label
+            assert link.names[-1] == ("with BN" if measured.pop().normalization == "none" else "without BN")
+        else:
+            assert opened <= measured
+            assert "twin" not in label
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_network_with_batch_normalization_has_its_colour_and_no_two_look_alike(name):
+    lab = {"none": 0, "batch": 1}  # the places of the two networks in the lab, whose colours go by place
+    for experiment in CLAIMS[name].experiments:
+        shown = claims_evidence.looks([strip.arm for strip in claims_evidence.strips(experiment)])
+        if not experiment.sweep:
+            assert len({look.shape for look in shown}) == len(shown) or len(shown) > len(SYMBOLS)
+        for strip, look in zip(claims_evidence.strips(experiment), shown, strict=True):
+            assert look.colour == lab.get(strip.arm.trial.config.normalization, look.colour)
+            assert (look.colour in lab.values()) == (strip.arm.trial.config.normalization in lab)
+
+
+def test_the_gap_of_both_networks_is_drawn_and_said(shelf):
+    claim = CLAIMS["cannot-overfit"]
+    made = rows(claim, dict.fromkeys((one.key for one in claim.experiments), False))
+    for row in made:
+        row["measures"] = {"train_accuracy": 1.0, "accuracy": 0.7, "test_loss": 1.0}
+        if row["trial"].config.normalization == "none":
+            row["measures"]["accuracy"] = 0.6
+
+    (finding, *_), experiment = claim.judge(made).findings, claim.experiments[0]
+    strips = claims_evidence._dots(experiment, made, log=False)
+
+    assert "Without BN it is 40.0 points higher." in finding.sentence
+    assert {strip.name: strip.values[0] for strip in strips} == pytest.approx({"with BN": 30, "without BN": 40})
+
+
+def test_two_measures_of_one_network_are_called_what_they_are():
+    experiment = next(one for one in CLAIMS["population-statistics"].experiments if one.key == "small")
+
+    found = {strip.name: strip.measure for strip in claims_evidence.strips(experiment)}
+
+    assert found == {"batch 4: eval mode": "accuracy", "batch 4: train mode": "train_mode_accuracy"}
+
+
 def test_premises_are_counted_apart_from_what_the_claim_predicts(shelf, service):
     claim = CLAIMS["because-of-shift"]
     roles = {one.key: one.role == "premise" for one in claim.experiments if one.prediction}
     shelf[claim.name] = rows(claim, roles)
     said = text(open_page("claims", claim=claim.name))
     assert "6 seeds; the prediction is contradicted; of 3 premises 3 borne out." in said
-    assert "It is presupposed: Noisy BN drifts clearly more than BN." in said
+    assert "It is presupposed: Noisy BN drifts clearly more than no BN." in said
 
 
 def test_an_effect_beside_the_predicted_range_is_marked_as_not_borne_out(shelf, service):
@@ -324,6 +377,8 @@ def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
     service.deliver(rows(CLAIM, TRUE, range(4)), "done")
     said = text(run(page))
     assert "A verdict needs 5 seeds" in said
+    assert "Measured here too few seeds for a verdict (4 of 5)" in said
+    assert "not measured yet" not in said
     assert "(4 seeds: too few for an interval)" in said
     assert "nan" not in said
 

@@ -108,7 +108,7 @@ def test_a_map_of_ones_own_comes_from_the_link_alone_and_says_why_cells_are_empt
     assert page.query_params == OWN
     drawn = list(figures(page).values())
     hover = next(one for one in drawn[1]["figure"]["data"] if one.get("name") == "cells")["text"]
-    assert "no such network" in hover[0][0]
+    assert "no network can have these settings" in hover[0][0]
     assert "batch_size must be" in hover[0][0]
     assert "not measured" in hover[1][0]
 
