@@ -130,7 +130,8 @@ class Experiment:
             return ""
 
         def write(value: float) -> str:
-            number = digits(value, self.effect.unit) if self.effect.unit in ("points", "%") else powers(f"{value:.4g}")
+            shares = value and self.effect.unit in ("points", "%")
+            number = digits(value, self.effect.unit) if shares else powers(f"{value:.4g}")
             return f"{number} {self.effect.unit}".strip()
 
         ranges = self.prediction.words(write)

@@ -243,6 +243,10 @@ def test_shares_are_said_in_points_and_per_cent():
     assert experiments["sigmoid"].predicted.endswith("Borne out above 1.25 times; contradicted below 0.8 times.")
     said = "Borne out between -2.0 points and +2.0 points; contradicted below -5.0 points."
     assert experiments["two"].predicted.endswith(said)
+    (convolutions, *_) = CLAIMS["images"].experiments
+    assert convolutions.predicted.endswith("Borne out above +10.0 points; contradicted below 0 points.")
+    labels, _ = CLAIMS["supervised"].experiments
+    assert labels.predicted.endswith("Borne out above 10⁻⁹; contradicted below 10⁻⁹.")
 
 
 def test_every_prediction_of_a_claim_about_dropout_is_tried_on_the_same_data():
