@@ -28,6 +28,7 @@ function soon(figure) {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
     const [first, ...others] = [...waiting].sort((one, other) => one.top - other.top);
+    if (!first) return; // all have been taken away meanwhile
     waiting.delete(first);
     first.draw();
     if (others.length) soon(others[0]);
