@@ -26,13 +26,15 @@ CLOCK = time.monotonic
 torch.set_num_threads(1)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """A test that needs another time gives it to the module that it tests, as in `setattr(module, "time", ...)`.
 
     Servers of other tests run beside it: one that saw the process's clock leap sleeps until the leap is made up for.
     """
-    assert time.monotonic is CLOCK, f"{item.name} has changed the clock of the whole process"
+    changed = time.monotonic is not CLOCK
+    yield
+    assert not changed, f"{item.name} has changed the clock of the whole process"
 
 
 def _torch_norm(config: ExperimentConfig) -> nn.Module | None:

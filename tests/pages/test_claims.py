@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
@@ -327,7 +328,7 @@ def test_rows_are_kept_for_the_tab_that_measured_them_and_nobody_else(service, m
 
 def test_kept_rows_are_bounded_and_forgotten_after_a_time(monkeypatch):
     shelves, now = claims_own.Shelves(), [0.0]
-    monkeypatch.setattr(claims_own.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(claims_own, "time", SimpleNamespace(monotonic=lambda: now[0]))
     many = [claims_own.Measuring() for _ in range(claims_own.MAX_SHELVES + 3)]
     for one in many:
         shelves.keep(one)
