@@ -1,20 +1,19 @@
-"""A claim's experiment: every run as a mark, each arm's mean with its interval, or curves over a sweep with a band."""
+"""A claim's experiment: every run as a mark, and each arm's mean with its interval."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import plotly.graph_objects as go
 
 from bnviz.figures.scale import Scale, axis_of
 from bnviz.figures.sheet import sheet
 from bnviz.figures.theme import DASHES, INK, MUTED, SYMBOLS, arm_colour, plain
 
-ROW, FRAME, CURVES = 62, 96, 340  # pixels
+ROW, FRAME = 62, 96  # pixels
 OWN = 0.3  # of a row, below the shipped runs
 WRAPPED = 16  # characters of an arm's name a line
 
@@ -34,6 +33,13 @@ class Look(NamedTuple):
         return DASHES[self.shape % len(DASHES)]
 
 
+class Seeded(Protocol):
+    """Anything that was measured with seeds."""
+
+    @property
+    def seeds(self) -> Sequence[int]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dots:
     """One arm's values, one a seed: NaN where the run gave none, and it stands at `cut` if it was cut off there.
@@ -47,17 +53,6 @@ class Dots:
     look: Look = Look()
     cut: float = math.nan
     mean: tuple[float, float, float] | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Curve:
-    """One group's values [places on the sweep, seeds] at these places."""
-
-    name: str
-    at: Sequence[float]
-    values: Sequence[Sequence[float]]
-    seeds: Sequence[int]
-    look: Look = Look()
 
 
 def dots(shipped: Sequence[Dots], own: Sequence[Dots], scale: Scale) -> go.Figure:
@@ -76,32 +71,7 @@ def dots(shipped: Sequence[Dots], own: Sequence[Dots], scale: Scale) -> go.Figur
         showline=False, tickfont={"size": 12, "color": INK},
     )  # fmt: skip
     _keys(figure, shipped, own)
-    return _framed(figure, FRAME + ROW * arms, dict(figure.layout.legend.to_plotly_json()))
-
-
-def curves(
-    shipped: Sequence[Curve], own: Sequence[Curve], across: Scale, up: Scale, border: float = math.nan
-) -> go.Figure:
-    """Return a line a group, the median of the seeds, in a band from lowest to highest; own runs as open marks.
-
-    `border` is the value above which a network counts as trained.
-    """
-    figure = sheet("")
-    for curve in shipped:
-        _band(figure, curve)
-    for curve in shipped:
-        _median(figure, curve, across, up)
-    for curve in own:
-        _own_runs(figure, curve, across, up)
-    figure.update_xaxes(axis_of(across, across.log, [at for curve in (*shipped, *own) for at in curve.at]))
-    figure.update_yaxes(title=up.label, **({"tickformat": ".0%", "range": [-0.02, 1.04]} if up.share else {}))
-    if math.isfinite(border):
-        places = [at for curve in (*shipped, *own) for at in curve.at]
-        figure.add_scatter(
-            x=[min(places), max(places)], y=[border, border], mode="lines", name=f"trains above {border:.0%}",
-            line={"color": MUTED, "width": 1.2, "dash": "dot"}, hoverinfo="skip",
-        )  # fmt: skip
-    return _framed(figure, CURVES, {})
+    return framed(figure, FRAME + ROW * arms, dict(figure.layout.legend.to_plotly_json()))
 
 
 def _finite(strip: Dots) -> list[float]:
@@ -170,9 +140,9 @@ def _keys(figure: go.Figure, shipped: Sequence[Dots], own: Sequence[Dots]) -> No
     """The legend: what kinds of marks there are, of no arm's colour; arms are named at their rows."""
     kinds: list[tuple[str, dict[str, Any]]] = []
     if shipped:
-        kinds.append((f"shipped, {_seeds(shipped)}", {"symbol": "circle", "size": 8}))
+        kinds.append((f"shipped, {said_seeds(shipped)}", {"symbol": "circle", "size": 8}))
     if own:
-        kinds.append((f"measured here, {_seeds(own)}", {"symbol": "circle-open", "size": 10, "line": {"width": 2}}))
+        kinds.append((f"measured here, {said_seeds(own)}", {"symbol": "circle-open", "size": 10, "line": {"width": 2}}))
     if any(math.isnan(value) and math.isfinite(one.cut) for one in (*shipped, *own) for value in one.values):
         kinds.append(("not reached", {"symbol": "arrow-right-open", "size": 10, "line": {"width": 2}}))
     if any(one.mean for one in shipped):
@@ -184,62 +154,10 @@ def _keys(figure: go.Figure, shipped: Sequence[Dots], own: Sequence[Dots]) -> No
         )
 
 
-def _seeds(strips: Iterable[Dots | Curve]) -> str:
+def said_seeds(strips: Iterable[Seeded]) -> str:
+    """Return how many seeds there are in all."""
     count = len({seed for strip in strips for seed in strip.seeds})
     return "1 seed" if count == 1 else f"{count} seeds"
-
-
-def _band(figure: go.Figure, curve: Curve) -> None:
-    values = _table(curve)
-    if not values.size:
-        return
-    low, high = _each(np.nanmin, values), _each(np.nanmax, values)
-    edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
-    figure.add_scatter(x=list(curve.at), y=low, **edge)
-    figure.add_scatter(x=list(curve.at), y=high, fill="tonexty", fillcolor=arm_colour(curve.look.colour, 0.18), **edge)
-
-
-def _median(figure: go.Figure, curve: Curve, across: Scale, up: Scale) -> None:
-    values = _table(curve)
-    if not values.size:
-        return
-    colour = arm_colour(curve.look.colour)
-    figure.add_scatter(
-        x=list(curve.at), y=_each(np.nanmedian, values), mode="lines+markers",
-        name=f"{plain(curve.name)} (median, lowest to highest of {_seeds([curve])})",
-        line={"color": colour, "width": 2.2, "dash": curve.look.dash},
-        marker={"symbol": curve.look.symbol, "size": 7, "color": colour},
-        hovertemplate=f"{plain(curve.name)}, {plain(across.label)} %{{x:~g}}: median %{{y:{up.hover}}}<extra></extra>",
-    )  # fmt: skip
-
-
-def _own_runs(figure: go.Figure, curve: Curve, across: Scale, up: Scale) -> None:
-    runs = [
-        (at, value, seed)
-        for at, row in zip(curve.at, curve.values, strict=True)
-        for value, seed in zip(row, curve.seeds, strict=True)
-        if math.isfinite(value)
-    ]
-    if not runs:
-        return
-    colour = arm_colour(curve.look.colour)
-    figure.add_scatter(
-        x=[at for at, _, _ in runs], y=[value for _, value, _ in runs], customdata=[seed for _, _, seed in runs],
-        mode="markers", name=f"{plain(curve.name)}, measured here ({_seeds([curve])})",
-        marker={"symbol": f"{curve.look.symbol}-open", "size": 11, "color": colour,
-                "line": {"width": 2, "color": colour}},
-        hovertemplate=f"{plain(curve.name)}, {plain(across.label)} %{{x:~g}}, seed %{{customdata}} (here): "
-        f"%{{y:{up.hover}}}<extra></extra>",
-    )  # fmt: skip
-
-
-def _table(curve: Curve) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.array(curve.values, float).reshape(len(curve.at), len(curve.seeds))
-
-
-def _each(statistic: Any, values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
-    """A statistic of each place's seeds; nothing where no run is known."""
-    return [float(statistic(row)) if np.isfinite(row).any() else None for row in values]
 
 
 def _wrapped(name: str) -> str:
@@ -250,7 +168,8 @@ def _wrapped(name: str) -> str:
     return "<br>".join(lines)
 
 
-def _framed(figure: go.Figure, height: int, legend: dict[str, Any]) -> go.Figure:
+def framed(figure: go.Figure, height: int, legend: dict[str, Any]) -> go.Figure:
+    """Return the figure at its height, its legend above it."""
     figure.update_layout(
         title=None, height=height, margin={"l": 8, "r": 16, "t": 34, "b": 40},
         legend=legend | {"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "xanchor": "left", "x": 0},

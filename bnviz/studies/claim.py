@@ -192,10 +192,12 @@ class Claim(Study):
         )  # fmt: skip
 
     def lines(self, verdict: Verdict) -> list[str]:
-        return [
-            f"{experiment.title} ({finding.outcome or 'for comparison'}): {finding.sentence}"
-            for experiment, finding in zip(self.experiments, verdict.findings, strict=True)
-        ]
+        found = []
+        for experiment, finding in zip(self.experiments, verdict.findings, strict=True):
+            told = finding.outcome or ("" if experiment.title.startswith("For comparison") else "for comparison")
+            found.append(f"{experiment.title}{f' ({told})' if told else ''}: {finding.sentence}")
+        failed = self._premises_said(verdict.findings)
+        return [*found, failed.strip()] if failed else found
 
     def outcomes(self, verdict: Verdict, *roles: Role) -> list[Outcome]:
         """Return the outcomes of a verdict's experiments with these roles."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bnviz.figures.claims import Curve, Dots, Look, curves, dots
+from bnviz.figures.claims import Dots, Look, dots
 from bnviz.figures.scale import Scale
+from bnviz.figures.sweeps import Curve, curves
 from bnviz.studies.catalogue import CLAIMS, STUDIES
 from bnviz.studies.claim import Arm, Claim, Experiment
 from bnviz.studies.effect_words import said, sentence

@@ -89,7 +89,7 @@ def test_a_claim_s_verdict_is_followed_by_every_experiment_with_its_effect_and_i
     assert title.strip() == claim.title
     for line, experiment, finding in zip(experiments, claim.experiments, verdict.findings, strict=True):
         assert line.strip().startswith(experiment.title)
-        assert (finding.outcome or "for comparison") in line
+        assert (finding.outcome or "for comparison") in line.replace("For", "for")
         assert line.endswith(finding.sentence)
         estimate = Estimate(finding.effect, finding.low, finding.high, finding.seeds, finding.bound)
         assert sentence(experiment.says, estimate, finding.unit) in line
@@ -115,6 +115,13 @@ def test_other_seeds_than_the_shipped_ones_can_be_measured(notes: Path):
     assert result.exit_code == 0, result.stderr
     assert "the mean is 10.5" in result.stdout
     assert sorted(seed for seed, _ in starts(notes)) == [10, 11]
+
+
+def test_premises_that_fail_are_said_after_the_experiments(capsys: pytest.CaptureFixture[str]):
+    claim = CLAIMS["because-of-shift"]
+    study._print_verdict(claim, claim.judge(results.shipped(claim.name)))
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.strip().startswith("But 2 of 3 premises are not borne out: ")
 
 
 def test_a_map_s_verdict_is_what_it_counts(capsys: pytest.CaptureFixture[str]):

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnviz.figures.claims import Curve, Dots, Look, curves, dots
+from bnviz.figures.claims import Dots, Look, dots
 from bnviz.figures.maps import Field, Side, accuracy_map
 from bnviz.figures.scale import Scale, axis_of, log_ticks, number
+from bnviz.figures.sweeps import Curve, curves
 from bnviz.figures.theme import DASHES, SYMBOLS, arm_colour
 
 STEPS = Scale(label="steps to 90 %", log=True)
