@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.live.playback import Playback
 from bnviz.live.run import Command, LiveRun
 from bnviz.live.watched import Watched
@@ -51,20 +52,23 @@ class Registry:
         arms: Sequence[ExperimentConfig],
         names: Sequence[str],
         until: int | None,
+        *,
+        tables: Tables = NO_TABLES,
     ) -> str:
         """Return the token of the session's run, which starts anew where `revision` is another than before.
 
-        An unknown or freed token gets a new run and a new token. Raises `FullError` where no place is left for it.
+        The run alone holds the session's own `tables`, for as long as it needs them: no other can reach them. An
+        unknown or freed token gets a new run and a new token. Raises `FullError` where no place is left for it.
         """
         with self._lock:
             self._free()
             seat = self._seats.get(token or "")
             if seat is None or not seat.run.trains:
-                return self._take(LiveRun(arms, names, until), revision)
+                return self._take(LiveRun(arms, names, until, tables), revision)
             assert token is not None
             if seat.revision != revision:
                 seat.revision = revision
-                seat.run.order_instead(lambda run: run.configure(arms, names, until))
+                seat.run.order_instead(lambda run: run.configure(arms, names, until, tables))
                 self.workers.wake(seat.run)
             return token
 
