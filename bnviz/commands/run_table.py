@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bnviz.experiment.fields import ConfigError
-from bnviz.experiment.own_table import MAX_BYTES, Tables
+from bnviz.experiment.own_table import MAX_BYTES, TableRef, Tables
 from bnviz.sharing.link import Link
 from bnviz.sharing.table_file import read_table
 from bnviz.sharing.table_link import moved
@@ -27,7 +27,7 @@ def with_table(link: Link, file: Path | None, label: str | None) -> tuple[Link, 
     try:
         with file.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
-        table = read_table(file.name, data, _column(data, label) or (about.label if about else None))
+        table = read_table(file.name, data, _column(data, label, about))
     except OSError as error:
         raise ConfigError("table", f"{str(file)!r} can't be read: {error.strerror or error}") from None
     except TableFileError as error:
@@ -40,11 +40,13 @@ def with_table(link: Link, file: Path | None, label: str | None) -> tuple[Link, 
     return moved(link, table, users), {str(table.ref): table}
 
 
-def _column(data: bytes, label: str | None) -> int | None:
-    """A column's number from 1, by its name or number."""
-    if label is None:
+def _column(data: bytes, label: str | None, about: TableRef | None) -> int | None:
+    """A column's number from 1, by its name or number; else the link's, if there is such a column."""
+    if label is None and about is None:
         return None
     columns = read_head(data).columns
+    if label is None:
+        return about.label if about is not None and about.label <= len(columns) else None
     if label in columns:
         return columns.index(label) + 1
     if label.isascii() and label.isdigit() and len(label) < 4 and 1 <= int(label) <= len(columns):

@@ -109,7 +109,7 @@ def title(config: ExperimentConfig, framework: str, note: str) -> str:
     """The script's docstring."""
     layers = f"{config.hidden_layers} hidden layer{'s' * (config.hidden_layers > 1)} of {config.width}"
     kinds = [VALUES.get(kind, kind) for kind in (config.activation, config.normalization) if kind != "none"]
-    name = VALUES.get(config.dataset, config.dataset) if config.own_table is None else config.data_name
+    name = VALUES.get(config.dataset, config.dataset)
     return f'"""{name[0].upper()}{name[1:]}: {layers} ({", ".join(kinds)}) in {framework}.\n\n{note}\n"""'
 
 

@@ -10,7 +10,7 @@ from bnviz.ui.address import plain
 from bnviz.ui.controls import sidebar
 from bnviz.ui.stage import stage
 from bnviz.ui.state import lab_state
-from bnviz.ui.table_drop import is_missing, notices
+from bnviz.ui.table_drop import is_missing, notice
 
 
 def show() -> None:
@@ -22,7 +22,7 @@ def show() -> None:
     if state.problem:
         st.error(plain(state.problem))
         state.problem = None
-    notices(state)
+    notice(state)
     preset = state.link.preset
     if preset is not None:
         st.markdown(f"**{PRESETS[preset].title}.** {PRESETS[preset].look_for}")

@@ -72,8 +72,11 @@ class LabState:
         self.address.acted = True
         missing = self.own.missing(self.link.arms)
         table = self.own.read(file.name, file.getvalue(), label)
-        if table is None and missing is not None and label is None:  # by itself the last column may hold no classes
+        if table is None and missing is not None and label is None:  # the last column may hold no classes
+            said, columns = self.own.problems, self.own.columns
             table = self.own.read(file.name, file.getvalue(), missing.label)
+            if table is None:
+                self.own.problems, self.own.columns = said, columns
         if table is None:
             return
         if missing is not None and missing.digest == table.ref.digest:

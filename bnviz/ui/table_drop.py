@@ -51,16 +51,11 @@ def is_missing(state: LabState) -> bool:
     return True
 
 
-def notices(state: LabState) -> None:
-    """Say what was wrong with the dropped file, or what is worth knowing about it."""
-    own = state.own
-    if own.problems:
-        more = " These are the first; mend them and drop it again." if len(own.problems) >= LISTED else ""
-        lines = "".join(f"\n- {plain(problem)}" for problem in own.problems)
-        st.error(f"This file can't be trained on. What there was before stays.{more}\n{lines}")
-    if own.notice:
-        st.warning(plain(own.notice))
-        own.notice = ""
+def notice(state: LabState) -> None:
+    """Say once what is worth knowing about the table that was dropped."""
+    if state.own.notice:
+        st.warning(plain(state.own.notice))
+        state.own.notice = ""
 
 
 def _drop(state: LabState, title: str) -> None:
@@ -74,8 +69,17 @@ def _drop(state: LabState, title: str) -> None:
             state.take_file(file)
 
     st.file_uploader(title, key=key, on_change=dropped, help=PRIVACY, max_upload_size=MAX_BYTES // 2**20)
-    if state.own.problems and state.own.columns and st.session_state.get(key) is not None:
-        _other_label(state, key)
+    if state.own.problems:
+        _problems(state.own.problems)
+        if state.own.columns and st.session_state.get(key) is not None:
+            _other_label(state, key)
+
+
+def _problems(problems: Sequence[str]) -> None:
+    """Where the file was dropped: on a phone nothing else is to be seen."""
+    more = " These are the first; mend them and drop it again." if len(problems) >= LISTED else ""
+    lines = "".join(f"\n- {plain(problem)}" for problem in problems)
+    st.error(f"This file can't be trained on. What there was before stays.{more}\n{lines}")
 
 
 def _other_label(state: LabState, drop: str) -> None:
