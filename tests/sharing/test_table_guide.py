@@ -28,8 +28,10 @@ def test_the_limits_are_the_programs_own():
     said = re.sub(r"\s+", " ", GUIDE)
     words = {2: "two", 5: "five"}
     for line in (
-        f"at most {MAX_BYTES // 2**20} MB, {MIN_ROWS} to {MAX_ROWS:,} rows, {MIN_FEATURES} to {MAX_FEATURES} number columns",
-        f"{MIN_CLASSES} to {MAX_CLASSES}, at least {MIN_RAREST} rows each, as text or numbers of at most {CLASS_LENGTH} signs",
+        f"at most {MAX_BYTES // 2**20} MB, {MIN_ROWS} to {MAX_ROWS:,} rows",
+        f"{MIN_FEATURES} to {MAX_FEATURES} number columns",
+        f"{MIN_CLASSES} to {MAX_CLASSES}, at least {MIN_RAREST} rows each",
+        f"as text or numbers of at most {CLASS_LENGTH} signs",
         f"from -{LARGEST:g} to {LARGEST:g}".replace("+", ""),
         f"the first {words[LISTED]} things at once",
         f"keeps its last {words[MAX_TABLES]} tables",
