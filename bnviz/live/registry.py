@@ -120,6 +120,11 @@ class Registry:
             self._free()
             return self._seats.get(token)
 
+    def sweep(self) -> None:
+        """Free what nobody has watched for two minutes, though nobody else comes: it may hold somebody's table."""
+        with self._lock:
+            self._free()
+
     @property
     def crowded(self) -> bool:
         """Whether as many runs are watched as this server trains at once."""

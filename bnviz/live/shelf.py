@@ -6,6 +6,7 @@ session and no run holds any more is gone.
 
 from __future__ import annotations
 
+import gc
 import threading
 from weakref import WeakValueDictionary
 
@@ -33,6 +34,8 @@ class Shelf:
             known = self._held.get(key)
             if known is not None:
                 return known
+            if self.held + table.nbytes > self.most:
+                gc.collect()  # sessions that ended are full of cycles
             if self.held + table.nbytes > self.most:
                 raise ShelfFullError("This server holds as many tables as it can: try again in a few minutes.")
             self._held[key] = table

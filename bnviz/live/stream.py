@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bnviz.experiment.config import MAX_STEP, Intervention
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
-from bnviz.live.registry import MAX_RUNS, Registry, Seat
+from bnviz.live.registry import FREED_AFTER, MAX_RUNS, Registry, Seat
 from bnviz.live.run import CommandError, LiveRun, Question
 
 MAX_MESSAGE = 2048
@@ -125,6 +125,7 @@ class Stream:
         finally:
             sender.cancel()
             self.registry.leave(self.seat, self)
+            self._loop.call_later(FREED_AFTER + 1, self.registry.sweep)
 
     async def hand_over(self) -> None:
         """Close this socket because a newer page shows the run."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnviz.live.registry import REGISTRY
 from bnviz.sharing.link import from_preset
+from bnviz.training.comparison import Comparison
 from tests.own_tables import blobs, iris, written
 from tests.ui.lab import _nodes, address, control, labels, link_of, open_lab, problems, run, set_control, stage_data
 
@@ -25,9 +26,14 @@ def ask(lab: AppTest) -> AppTest:
     return set_control(lab, "Data", "table")
 
 
-def trained(lab: AppTest) -> Any:
-    """What the stage's token reaches."""
-    return REGISTRY.find(stage_data(lab)["token"]).run
+def trained(lab: AppTest) -> Comparison:
+    """A comparison made of what the stage's token reaches, once a worker has taken it over."""
+    live, asked = REGISTRY.find(stage_data(lab)["token"]).run, link_of(lab).arms
+    deadline = time.monotonic() + 30
+    while live._requested[0] != asked and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert live._requested[0] == asked
+    return Comparison(asked, tables=live._tables)
 
 
 def on_stage(lab: AppTest) -> bool:
@@ -71,7 +77,7 @@ def test_a_dropped_table_is_shown_and_trained_on(with_iris):
     ]  # fmt: skip
     assert {arm.data_name for arm in link_of(lab).arms} == {"iris.csv"}
     assert link_of(lab) == address(lab)
-    comparison = trained(lab).comparison
+    comparison = trained(lab)
     comparison.advance(steps=5)
     assert comparison.trainings[0].data.classes == ("setosa", "versicolor", "virginica")
     assert "but the table iris.csv" in texts(lab)
@@ -104,7 +110,7 @@ def test_the_classes_can_be_chosen_where_the_last_column_has_none():
     lab = set_control(lab, "Another column holds the class", 0)
     assert problems(lab) == []
     assert {arm.own_table.label for arm in link_of(lab).arms} == {1}
-    trained(lab).comparison.advance(steps=2)
+    trained(lab).advance(steps=2)
     lab = set_control(lab, "Column of the class", 2)
     assert "'k0' is not a number" in problems(lab)[0]
     assert {arm.own_table.label for arm in link_of(lab).arms} == {1}, "what there was stays"
@@ -117,7 +123,7 @@ def test_another_column_of_classes_of_the_same_file_is_a_choice_away():
     assert link_of(lab).arms[0].own_table.classes == 3
     lab = set_control(lab, "Column of the class", 2)
     assert link_of(lab).arms[0].own_table.classes == 2
-    assert trained(lab)._requested[0] == link_of(lab).arms
+    trained(lab).advance(steps=1)
 
 
 def test_a_link_about_a_table_loads_all_else_and_asks_for_the_file(with_iris):
@@ -133,11 +139,11 @@ def test_a_link_about_a_table_loads_all_else_and_asks_for_the_file(with_iris):
     other = drop(other, "iris.csv", iris())
     assert link_of(other) == link_of(with_iris)
     assert stage_data(other)["token"] != stage_data(with_iris)["token"]
-    trained(other).comparison.advance(steps=2)
+    trained(other).advance(steps=2)
 
 
 def test_a_link_never_fetches_the_table_that_another_session_has(with_iris):
-    trained(with_iris).comparison.advance(steps=2)
+    trained(with_iris).advance(steps=2)
     stranger = open_lab(**with_iris.query_params)
     assert not on_stage(stranger)
     assert stranger.session_state["lab"].own.held == {}
@@ -191,7 +197,7 @@ def test_one_network_can_have_the_table_and_the_other_what_comes_along():
     lab = set_control(lab, "Data: network 2", "table")
     lab = drop(lab, "iris.csv", iris())
     assert [arm.data_name for arm in link_of(lab).arms] == ["digits", "iris.csv"]
-    trained(lab).comparison.advance(steps=2)
+    trained(lab).advance(steps=2)
 
 
 def test_a_lesson_ends_the_wait_for_a_table():
