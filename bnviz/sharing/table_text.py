@@ -36,6 +36,7 @@ KINDS = {
     b"\xfe\xff": "in UTF-16: save it as CSV in UTF-8",
     b"\x89PNG": "a picture",
 }
+EMPTY = "the file is empty: a table has a row a sample, numbers and a class in each"
 BLANK = ' \t\r\n,;"'
 
 
@@ -66,7 +67,7 @@ def text_of(data: bytes) -> str:
             f"line {line} has a sign that is not UTF-8 (byte {data[error.start]:#04x}): save the file as CSV in UTF-8"
         ) from None
     if not text.strip(BLANK):
-        raise TableFileError("the file is empty: a table has a row a sample, numbers and a class in each")
+        raise TableFileError(EMPTY)
     return text
 
 
@@ -78,7 +79,8 @@ def separator_of(text: str) -> str:
     found = [(_fit(text, sign), sign) for sign in ORDER if sign in text]
     (_, _, columns), sign = max(found, key=lambda one: one[0], default=((False, 0, 0), ","))
     if columns < 2:
-        next(records(text, sign))  # where quotes are the reason, they are named
+        if next(records(text, sign), None) is None:  # where quotes are the reason, they are named here
+            raise TableFileError(EMPTY)
         raise TableFileError(
             "there is one column only: separate columns by commas, semicolons or tabs; a table has two number "
             "columns or more and one of the classes"

@@ -126,6 +126,7 @@ def test_a_cell_that_is_no_number_is_named_with_what_to_do(cell, said):
     [
         (b"", "the file is empty"),
         (b"\n \n;;\n", "the file is empty"),
+        ("\u3000,\x0c\n\x1c".encode(), "the file is empty"),
         (b"a,b,kind\n", "the table has 0 rows of data; it needs 40 or more"),
         (b"a\n1\n2\n", "there is one column only"),
         (b"a,kind\n1,x\n", "row 1 has 2 columns, separated by commas; a table has 2 to 64 number columns"),
