@@ -13,12 +13,21 @@ import streamlit as st
 
 sys.path.insert(0, str(Path(__file__).parent))  # bnviz is found from any working directory
 
+from bnviz.experiment.fields import ConfigError
+from bnviz.live.limits import allow_files, limits
 from bnviz.live.routes import routes, warm_up
+from bnviz.studies.errors import StudyError
+from bnviz.studies.service import workers
 from bnviz.ui.claims_evidence import weigh_all
 from bnviz.ui.streamlit_guard import guard
 from bnviz.ui.takeaway import MAKERS
 
 guard()
+allow_files()
+try:  # what the environment sets: what is wrong is said now, in one line, and not to a visitor
+    limits(), workers()
+except (ConfigError, StudyError) as error:
+    sys.exit(f"bnviz: {error}")
 
 
 @asynccontextmanager

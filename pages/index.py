@@ -4,6 +4,7 @@ import streamlit as st
 
 from bnviz.ui.navigation import navigation
 from bnviz.ui.style import ICON, STYLE
+from bnviz.ui.turns import turn
 
 st.set_page_config(layout="wide", initial_sidebar_state="auto")
 lab = st.Page("lab.py", title="bnviz: batch normalization, live", default=True)
@@ -21,5 +22,5 @@ LINKS = [
     (maps, "Maps", "maps"),
     (recordings, "Recordings", "recordings"),
 ]
-with navigation(LINKS):
+with turn(), navigation(LINKS):
     page.run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -21,7 +22,19 @@ from bnviz.training.randomness import generator
 
 settings.register_profile("bnviz", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bnviz")
+CLOCK = time.monotonic
 torch.set_num_threads(1)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """A test that needs another time gives it to the module that it tests, as in `setattr(module, "time", ...)`.
+
+    Servers of other tests run beside it: one that saw the process's clock leap sleeps until the leap is made up for.
+    """
+    changed = time.monotonic is not CLOCK
+    yield
+    assert not changed, f"{item.name} has changed the clock of the whole process"
 
 
 def _torch_norm(config: ExperimentConfig) -> nn.Module | None:

@@ -1,4 +1,4 @@
-"""`bnviz bench`: what watching and studies cost on this machine, in the lab and of somebody's own model."""
+"""`bnviz bench`: what watching, studies and live runs cost on this machine, in the lab and of one's own model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Protocol
 import typer
 from typer.core import TyperGroup
 
+from bnviz.commands.bench_serve import serve
 from bnviz.commands.options import AsJson
 
 Rounds = Annotated[int, typer.Option(min=1, metavar="N", help="Blocks timed of each contestant; more are more exact.")]
@@ -163,6 +164,9 @@ def studies(
     typer.echo(f"  {'all trainings':40}{used.seconds:8.1f} s")
     typer.echo(f"  {'CPU time over wall time and processes':40}{used.busy:8.1%}   target {BUSY_TARGET:.0%} or more")
     typer.echo(f"  {'overhead a training':40}{used.overhead:8.1f} ms  target below {OVERHEAD_TARGET:.0f} ms")
+
+
+bench.command()(serve)
 
 
 def _tell(costs: Sequence[Cost], title: str, docs: Mapping[str, str], missing: Iterable[str], *, as_json: bool) -> None:

@@ -41,6 +41,7 @@ def serve(host: Host = None, port: Port = None, max_connections: Connections = 2
     settings = tomllib.loads((folder / ".streamlit/config.toml").read_text(encoding="utf-8"))["server"]
     host = host or settings["address"]
     port = settings.get("port", 8501) if port is None else port
+    check()
     from bnviz.live import server
 
     try:
@@ -59,6 +60,15 @@ def app_folder() -> Path:
     if not (ROOT / "app.py").is_file() or not (ROOT / "pages").is_dir():
         raise typer.BadParameter(f"app.py and pages/ are not beside the package in {ROOT}: serve from a clone of bnviz")
     return ROOT
+
+
+def check() -> None:
+    """Read what the environment sets, so that what is wrong is said now and not to a visitor."""
+    from bnviz.live.limits import limits
+    from bnviz.studies.service import workers
+
+    limits()
+    workers()
 
 
 def prepare(folder: Path, host: str, port: int) -> None:
@@ -82,9 +92,13 @@ def leave() -> NoReturn:
 
 def start_line(host: str, port: int, connections: int) -> str:
     """Versions, limits, address: what somebody who reads the log later needs to know first."""
-    from bnviz.live.registry import MAX_RUNS
+    from bnviz.live.limits import limits
 
+    now = limits()
     shown = f"[{host}]" if ":" in host else host
     versions = f"Python {platform.python_version()}, Streamlit {version('streamlit')}, torch {version('torch')}"
-    limits = f"{os.cpu_count()} cores, at most {MAX_RUNS} live runs, {connections} connections"
-    return f"bnviz {bnviz.__version__} at http://{shown}:{port} ({versions}; {limits})"
+    most = (
+        f"at most {now.runs} live runs and {now.waiting} waiting, {now.recordings} recordings of {now.recordings_mib} "
+        f"MiB in all, {connections} connections"
+    )
+    return f"bnviz {bnviz.__version__} at http://{shown}:{port} ({versions}; {os.cpu_count()} cores; {most})"

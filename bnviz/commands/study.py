@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ALL = "all"
 FOLDER = Path("bnviz-studies")
 MAX_SEEDS = 1000
+MAX_FIRST = 1_000_000
 REASONS = 3  # of failures that are printed
 
 
@@ -37,8 +38,16 @@ Name = Annotated[str | None, typer.Argument(metavar="NAME", help="A study of --l
 Listed = Annotated[bool, typer.Option("--list", help="Print the studies and exit.")]
 Seeds = Annotated[
     int | None,
-    typer.Option(min=1, max=MAX_SEEDS, metavar="N", help="Seeds 0 to N - 1. Without it as many as were shipped."),
+    typer.Option(min=1, max=MAX_SEEDS, metavar="N", help="So many seeds. Without it as many as were shipped."),
 ]
+First = Annotated[
+    int,
+    typer.Option(
+        "--first-seed", min=0, max=MAX_FIRST, metavar="N",
+        help="The first of the seeds. Beyond the shipped ones (--list counts them) the trainings are new: evidence of "
+        "their own, as on the app's Claims page.",
+    ),
+]  # fmt: skip
 Workers = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Processes on this machine. Without it, one a core.")
 ]
@@ -52,7 +61,12 @@ Out = Annotated[
     Path, typer.Option(metavar="DIR", help="Keep results here and go on from those that are there.", file_okay=False)
 ]
 Check = Annotated[
-    bool, typer.Option("--check", help="Measure a part of the shipped results again; 1 where a verdict changes.")
+    bool,
+    typer.Option(
+        "--check",
+        help="Repeat a stated part of the shipped trainings, with their seeds: whether this machine gets the same "
+        "numbers. 1 where a verdict changes.",
+    ),
 ]
 
 
@@ -61,6 +75,7 @@ def study(
     *,
     list_studies: Listed = False,
     seeds: Seeds = None,
+    first_seed: First = 0,
     workers: Workers = None,
     cluster: Cluster = None,
     out: Out = FOLDER,
@@ -71,10 +86,14 @@ def study(
     Every training is one row of a Parquet file in DIR. A study that was interrupted goes on where it stopped, and
     equal trainings are not run twice; those that failed, or were made with another torch or numpy, are run again.
 
+    Two ways to doubt a result: --check repeats shipped trainings with the same seeds (is it reproduced?), and
+    --first-seed begins after them (does it hold with other initial weights and batches?).
+
     \b
     Examples:
       bnviz study --list
       bnviz study faster --seeds 5
+      bnviz study faster --first-seed 100
       bnviz study all --workers 4 --out results
       bnviz study all --check
 
@@ -85,13 +104,19 @@ def study(
     if list_studies:
         return _list()
     chosen = _chosen(name)
-    if check and seeds is not None:
-        raise typer.BadParameter("--check measures the seeds that are stated for it: leave --seeds out")
-    asked = {"--seeds": seeds, "--workers": workers, "--cluster": cluster, "--out": None if check else out}
+    if check and (seeds is not None or first_seed):
+        raise typer.BadParameter("--check repeats the seeds that are stated for it: leave --seeds and --first-seed out")
+    asked = {
+        "--seeds": seeds,
+        "--first-seed": first_seed or None,
+        "--workers": workers,
+        "--cluster": cluster,
+        "--out": None if check else out,
+    }
     given = [str(word) for option, value in asked.items() if value is not None for word in (option, value)]
     repeat = shlex.join(["bnviz", "study", str(name), *given, *["--check"] * check])
     with _interruptible(repeat, kept=None if check else out), open_pool(workers, cluster) as pool:
-        good = _check_all(chosen, pool) if check else _measure_all(chosen, pool, seeds, out)
+        good = _check_all(chosen, pool) if check else _measure_all(chosen, pool, (first_seed, seeds), out)
     raise typer.Exit(0 if good else 1)
 
 
@@ -117,20 +142,31 @@ def _chosen(name: str | None) -> Sequence[Study]:
     return [STUDIES[name]]
 
 
-def _measure_all(chosen: Sequence[Study], pool: Pool, seeds: int | None, out: Path) -> bool:
+def _measure_all(chosen: Sequence[Study], pool: Pool, seeds: tuple[int, int | None], out: Path) -> bool:
+    """Run studies with so many seeds from the first on; whether no training failed."""
     from bnviz.studies.store import Store
 
-    store = Store(out)
-    results = [_measure(one, pool, seeds or one.seeds, store) for one in chosen]
+    store, (first, count) = Store(out), seeds
+    results = [_measure(one, pool, range(first, first + (count or one.seeds)), store) for one in chosen]
     store.compact()
     return all(results)
 
 
-def _measure(one: Study, pool: Pool, seeds: int, store: Store) -> bool:
+def _measure(one: Study, pool: Pool, seeds: range, store: Store) -> bool:
     """Run a study and print its verdict; whether no training failed."""
-    rows = list(watched(one.name, one.trials(range(seeds)), pool, store))
+    trials = one.trials(seeds)
+    _tell_outdated(store.outdated(trial.key for trial in trials))
+    rows = list(watched(one.name, trials, pool, store))
     _print_verdict(one, one.judge(_fine(rows)))
     return _tell_failed(rows)
+
+
+def _tell_outdated(rows: Sequence[Result]) -> None:
+    """Say how many trainings are kept and of no use, as what they were made with was another."""
+    if rows:
+        made = {", ".join(f"{name} {row['versions'].get(name) or '?'}" for name in ("torch", "numpy")) for row in rows}
+        count = "1 training that is kept was" if len(rows) == 1 else f"{len(rows)} trainings that are kept were"
+        typer.echo(f"  {count} made with {'; '.join(sorted(made))}, and not with what is here: run again", err=True)
 
 
 def _check_all(chosen: Sequence[Study], pool: Pool) -> bool:
@@ -169,7 +205,8 @@ def _equal(ours: dict[str, float], theirs: dict[str, float]) -> bool:
 def _print_verdict(one: Study, verdict: Verdict) -> None:
     typer.echo(f"{one.name}: {verdict.title}, {verdict.seeds} seed{'s' * (verdict.seeds != 1)}")
     typer.echo(f"  {one.title}")
-    typer.echo(f"  {verdict.sentence}")
+    for line in one.lines(verdict):
+        typer.echo(f"  {line}")
 
 
 def _tell_failed(rows: Sequence[Result]) -> bool:

@@ -27,28 +27,31 @@ def watched(name: str, trials: Sequence[Trial], pool: Pool, store: Store | None)
     told = time.monotonic()
     latest: Progress | None = None
     bar: Any
-    with typer.progressbar(
-        length=len(trials), label=name, show_eta=False, item_show_func=lambda _: _text(latest), file=sys.stderr
-    ) as bar:
+    try:
+        with typer.progressbar(
+            length=len(trials), label=name, show_eta=False, item_show_func=lambda _: _text(latest), file=sys.stderr
+        ) as bar:
 
-        def tell(progress: Progress) -> None:
-            nonlocal told, latest
-            latest = progress
-            bar.update(progress.kept + progress.done - bar.pos)
-            if not sys.stderr.isatty() and time.monotonic() - told >= LINES_EVERY:
-                told = time.monotonic()
-                typer.echo(f"{name}: {_text(progress)}", err=True)
+            def tell(progress: Progress) -> None:
+                nonlocal told, latest
+                latest = progress
+                bar.update(progress.kept + progress.done - bar.pos)
+                bar.render_progress()  # also where nothing has come: the line that is left behind is to be true
+                if not sys.stderr.isatty() and time.monotonic() - told >= LINES_EVERY:
+                    told = time.monotonic()
+                    typer.echo(f"{name}: {_text(progress)}", err=True)
 
-        with closing(perform(trials, pool, store=store, study=name, on_progress=tell)) as rows:
-            yield from rows
-    if latest is not None and not sys.stderr.isatty():
-        typer.echo(f"{name}: {_text(latest)}", err=True)
+            with closing(perform(trials, pool, store=store, study=name, on_progress=tell)) as rows:
+                yield from rows
+    finally:  # Ctrl-C too: what was kept at the very end is among what is told
+        if latest is not None and not sys.stderr.isatty():
+            typer.echo(f"{name}: {_text(latest)}", err=True)
 
 
 def _text(progress: Progress | None) -> str:
     if progress is None:
         return "starting"
-    parts = [f"{progress.done} done"]
+    parts = [f"{progress.done} done"] if progress.done or progress.startup is not None else ["workers start"]
     if progress.kept:
         parts.append(f"{progress.kept} kept from before")
     parts += [f"{progress.failed} failed", f"{progress.left} left"]

@@ -55,6 +55,12 @@ class History:
         return self._columns[name][: self._count]
 
     @property
+    def nbytes(self) -> int:
+        """What the numbers take in memory."""
+        sparse = sum(value.nbytes for rows in self._sparse.values() for value in rows.values())
+        return sum(c.nbytes for c in (*self._columns.values(), self._ids, self._steps)) + sparse
+
+    @property
     def ids(self) -> npt.NDArray[np.int64]:
         """The kept snapshots' numbers, rising."""
         return self._ids[: self._count]

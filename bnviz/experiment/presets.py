@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from bnviz.experiment.config import ExperimentConfig
@@ -10,12 +11,19 @@ from bnviz.experiment.config import ExperimentConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """A lesson: a few named arms, and one sentence that says what to look for."""
+    """A lesson: a few named arms, one sentence that says what to look for, and how the lab opens for it.
+
+    `speed` is in steps a second, 0 flat out; `point` is where values are taken: 0 before the norm, 1 after it, 2 after
+    the activation; `options` are the charts' toggles that are on, besides those that are anyway.
+    """
 
     title: str
     look_for: str
     arms: tuple[ExperimentConfig, ...]
     names: tuple[str, ...]
+    speed: int = 0
+    point: int = 0
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def twins(**shared: Any) -> tuple[ExperimentConfig, ExperimentConfig]:
@@ -105,11 +113,15 @@ PRESETS: dict[str, Preset] = {
     ),
     "noisy-batch": Preset(
         title="Noisy BN: more drift, and just as fast",
-        look_for="Noisy BN shifts and stretches each unit anew at every step. Play 10 steps a second with Drift set to "
-        "“since last”: from step to step its last layer moves some eight times as far as without BN, and still it "
-        "reads digits after some thirty steps, as BN does; without BN that takes some four hundred.",
+        look_for="Noisy BN shifts and stretches each unit anew at every step; shown after the norm, its bands are "
+        "wider. Press Play and watch Drift, set to “since last”: from step to step its last layer moves some eight "
+        "times as far as without BN, and still it reads digits after some thirty steps, as BN does; without BN that "
+        "takes some four hundred.",
         arms=(*HEADLINE, HEADLINE[1].replace(normalization="noisy_batch")),
         names=(*TWIN_NAMES, "noisy BN"),
+        speed=10,
+        point=1,
+        options={"drift": ("since last",)},
     ),
 }  # fmt: skip
 DEFAULT_PRESET = "headline"

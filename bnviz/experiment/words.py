@@ -13,7 +13,7 @@ LABELS = {
     "hidden_layers": "Hidden layers", "width": "Width", "activation": "Activation", "dropout": "Dropout",
     "normalization": "Normalization", "norm_position": "Position", "norm_momentum": "Momentum of running statistics",
     "norm_eps": "Epsilon", "norm_affine": "Learn γ and β", "norm_groups": "Groups (GroupNorm)",
-    "init": "Initial weights", "init_std": "Deviation of normal init", "seed": "Seed",
+    "init": "Initial weights", "init_std": "Std of normal init", "seed": "Seed",
     "optimizer": "Optimizer", "learning_rate": "Learning rate", "momentum": "Momentum (SGD)",
     "weight_decay": "Weight decay", "batch_size": "Batch size",
 }  # fmt: skip

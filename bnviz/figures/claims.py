@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,17 +19,32 @@ OWN = 0.3  # of a row, below the shipped runs
 WRAPPED = 16  # characters of an arm's name a line
 
 
+class Look(NamedTuple):
+    """How an arm is drawn: its colour, and the symbol and dash by which it is told apart without colours."""
+
+    colour: int = 0
+    shape: int = 0
+
+    @property
+    def symbol(self) -> str:
+        return SYMBOLS[self.shape % len(SYMBOLS)]
+
+    @property
+    def dash(self) -> str:
+        return DASHES[self.shape % len(DASHES)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Dots:
     """One arm's values, one a seed: NaN where the run gave none, and it stands at `cut` if it was cut off there.
 
-    `style` is the arm's colour and symbol, `mean` its mean with both ends of the interval.
+    `mean` is its mean with both ends of the interval.
     """
 
     name: str
     values: Sequence[float]
     seeds: Sequence[int]
-    style: int = 0
+    look: Look = Look()
     cut: float = math.nan
     mean: tuple[float, float, float] | None = None
 
@@ -42,7 +57,7 @@ class Curve:
     at: Sequence[float]
     values: Sequence[Sequence[float]]
     seeds: Sequence[int]
-    style: int = 0
+    look: Look = Look()
 
 
 def dots(shipped: Sequence[Dots], own: Sequence[Dots], scale: Scale) -> go.Figure:
@@ -130,8 +145,8 @@ def _strip(figure: go.Figure, strip: Dots, row: float, scale: Scale, *, mine: bo
                      "width": 7},
             hovertemplate=f"{plain(strip.name)}: mean %{{x:{scale.hover}}}<extra></extra>",
         )  # fmt: skip
-    colour, name = arm_colour(strip.style), plain(strip.name)
-    symbol = SYMBOLS[strip.style % len(SYMBOLS)]
+    colour, name = arm_colour(strip.look.colour), plain(strip.name)
+    symbol = strip.look.symbol
     for arrived in (True, False):
         kept = [
             (place, seed)
@@ -181,19 +196,19 @@ def _band(figure: go.Figure, curve: Curve) -> None:
     low, high = _each(np.nanmin, values), _each(np.nanmax, values)
     edge = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     figure.add_scatter(x=list(curve.at), y=low, **edge)
-    figure.add_scatter(x=list(curve.at), y=high, fill="tonexty", fillcolor=arm_colour(curve.style, 0.18), **edge)
+    figure.add_scatter(x=list(curve.at), y=high, fill="tonexty", fillcolor=arm_colour(curve.look.colour, 0.18), **edge)
 
 
 def _median(figure: go.Figure, curve: Curve, across: Scale, up: Scale) -> None:
     values = _table(curve)
     if not values.size:
         return
-    colour = arm_colour(curve.style)
+    colour = arm_colour(curve.look.colour)
     figure.add_scatter(
         x=list(curve.at), y=_each(np.nanmedian, values), mode="lines+markers",
         name=f"{plain(curve.name)} (median, lowest to highest of {_seeds([curve])})",
-        line={"color": colour, "width": 2.2, "dash": DASHES[curve.style % len(DASHES)]},
-        marker={"symbol": SYMBOLS[curve.style % len(SYMBOLS)], "size": 7, "color": colour},
+        line={"color": colour, "width": 2.2, "dash": curve.look.dash},
+        marker={"symbol": curve.look.symbol, "size": 7, "color": colour},
         hovertemplate=f"{plain(curve.name)}, {plain(across.label)} %{{x:~g}}: median %{{y:{up.hover}}}<extra></extra>",
     )  # fmt: skip
 
@@ -207,11 +222,11 @@ def _own_runs(figure: go.Figure, curve: Curve, across: Scale, up: Scale) -> None
     ]
     if not runs:
         return
-    colour = arm_colour(curve.style)
+    colour = arm_colour(curve.look.colour)
     figure.add_scatter(
         x=[at for at, _, _ in runs], y=[value for _, value, _ in runs], customdata=[seed for _, _, seed in runs],
         mode="markers", name=f"{plain(curve.name)}, measured here ({_seeds([curve])})",
-        marker={"symbol": f"{SYMBOLS[curve.style % len(SYMBOLS)]}-open", "size": 11, "color": colour,
+        marker={"symbol": f"{curve.look.symbol}-open", "size": 11, "color": colour,
                 "line": {"width": 2, "color": colour}},
         hovertemplate=f"{plain(curve.name)}, {plain(across.label)} %{{x:~g}}, seed %{{customdata}} (here): "
         f"%{{y:{up.hover}}}<extra></extra>",

@@ -17,6 +17,7 @@ from bnviz.figures.theme import MUTED, TEXT, plain, rgba
 
 COLOURS = "Cividis"  # reads the same to everybody, and in grey
 HEIGHT = 420
+ACROSS, UP = 0.08, 0.045  # shares of an axis that lie between two values that are written, at least
 CROWDED = 14  # cells in a row above which empty ones are not written on
 
 
@@ -43,15 +44,34 @@ class Side:
         ends = [middles[0] - (inner[0] - middles[0]), *inner, middles[-1] + (middles[-1] - inner[-1])]
         return [float(end) for end in (np.exp(ends) if self.places else ends)]
 
-    def axis(self) -> dict[str, Any]:
-        edges = self.edges
+    def written(self, apart: float) -> list[int]:
+        """Which of the values are written: round ones first, none nearer to another than a share of the axis."""
+        if not self.places:
+            return list(range(len(self.texts)))
+        length = math.log(self.edges[-1] / self.edges[0])
+        chosen: list[int] = []
+        for index in sorted(range(len(self.places)), key=lambda index: (_roundness(self.places[index]), index)):
+            gaps = (abs(math.log(self.places[index] / self.places[other])) for other in chosen)
+            if all(gap >= apart * length for gap in gaps):
+                chosen.append(index)
+        return sorted(chosen)
+
+    def axis(self, apart: float = 0.0) -> dict[str, Any]:
+        edges, written = self.edges, self.written(apart)
         span = [math.log10(edges[0]), math.log10(edges[-1])] if self.places else [edges[0], edges[-1]]
         return {
-            "type": "log" if self.places else "linear", "range": span, "tickvals": self.centres,
-            "ticktext": [plain(text) for text in self.texts],
+            "type": "log" if self.places else "linear", "range": span,
+            "tickvals": [self.centres[index] for index in written],
+            "ticktext": [plain(self.texts[index]) for index in written],
             "title": self.label + (" (log scale)" if self.places else ""),
             "showgrid": False, "ticks": "outside", "ticklen": 3, "minallowed": span[0], "maxallowed": span[1],
         }  # fmt: skip
+
+
+def _roundness(value: float) -> int:
+    """The lower, the rounder: powers of ten, then 2, 3 and 5 of them, then the rest."""
+    digits = f"{value:.10e}".partition("e")[0].rstrip("0").rstrip(".")
+    return 0 if digits == "1" else 1 if digits in ("2", "3", "5") else 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +119,7 @@ def accuracy_map(field: Field, x: Side, y: Side, label: str) -> go.Figure:
     if field.chosen is not None:
         _ring(figure, field.chosen, x, y)
     figure.update_layout(  # once: each update costs milliseconds, and a map that is watched is drawn often
-        xaxis=x.axis(), yaxis=y.axis(), coloraxis=colours,
+        xaxis=x.axis(ACROSS), yaxis=y.axis(UP), coloraxis=colours,
         title=None, height=HEIGHT, margin={"l": 8, "r": 10, "t": 56, "b": 44}, showlegend=False, dragmode=False,
         plot_bgcolor=rgba(TEXT, 0.06),
     )  # fmt: skip

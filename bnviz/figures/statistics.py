@@ -15,7 +15,7 @@ from bnviz.figures.theme import AXIS, SYMBOLS, arm_colour, plain
 
 PANELS = (("mean", "batch mean"), ("variance", "batch variance, unbiased"))
 BIASED = "batch variance"  # how many values it is of is not recorded; only for very few is the unbiased one much larger
-WHY_NOT = "No running statistics here: they exist only where a network has batch normalization."
+WHY_NOT = "No running statistics here: only batch normalization keeps them."
 
 
 def statistics(histories: Sequence[History], names: Sequence[str], look: Look | None = None) -> go.Figure:

@@ -49,14 +49,13 @@ class Playback:
     """Recordings that one page plays side by side; each is a generation of its own, so that no page mixes two."""
 
     trains = False
-    started = True
+    started = placed = True
 
     def __init__(self, recorded: Recorded) -> None:
         self.generation = next(GENERATIONS)
         self.copies = Copies()
         self.recorded = recorded
         self.histories = recorded.histories
-        self.crowd = 1
         self._lock = threading.Lock()
         self._question: Question | None = None
         self._impatient = False

@@ -9,41 +9,58 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.own_table import NO_TABLES, Tables
+from bnviz.live.limits import Limits, limits
+from bnviz.live.places import KEPT_FOR, FullError, Places, Seat, Tell
 from bnviz.live.playback import Playback
 from bnviz.live.run import Command, LiveRun
-from bnviz.live.watched import Watched
 from bnviz.live.workers import Workers
 
-FREED_AFTER = 120.0
-KEPT_FOR = 10.0
-MAX_RUNS, MAX_PLAYBACKS, MAX_SEATS = 64, 64, 1000
+MAX_SEATS = 1000
+MIB = 2**20
+SWEPT_AFTER = 0.5  # seconds beyond a seat's time: a hall of pages that left together is swept once
 
 
-@dataclass
-class Seat:
-    """A session's place: its run, the page's socket if one is open, and since when nobody watches."""
+class Sweep:
+    """The registry's own turns at the workers: what nobody needs goes in time, also where nobody comes any more."""
 
-    run: Watched
-    revision: int
-    socket: object | None = None
-    left: float = field(default_factory=time.monotonic)
+    started = True
 
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
 
-class FullError(RuntimeError):
-    """Every place is taken by somebody who watches."""
+    def work(self) -> float | None:
+        """Free what is due; return when the next seat may be."""
+        return self._registry.review()
+
+    def fail(self) -> None:
+        """Nobody waits for it; whoever comes next sweeps anyway."""
 
 
 class Registry:
-    """Opens, finds and frees live runs; safe to call from any thread."""
+    """Opens, finds and frees live runs; safe to call from any thread. Without limits, those of the environment hold."""
 
-    def __init__(self, workers: Workers) -> None:
+    def __init__(self, workers: Workers, limits: Limits | None = None) -> None:
         self.workers = workers
+        self._limits = limits
+        self._made: Places | None = None
         self._seats: dict[str, Seat] = {}
         self._lock = threading.Lock()
+        self._sweep = Sweep(self)
+
+    @property
+    def limits(self) -> Limits:
+        """What this registry takes on; raises `LimitError` where the environment is wrong."""
+        return self._limits or limits()
+
+    @property
+    def _places(self) -> Places:
+        self._made = self._made or Places(self.limits)
+        return self._made
+
+    # What pages open ---------------------------------------------------------------------------------------------
 
     def open(
         self,
@@ -58,19 +75,20 @@ class Registry:
         """Return the token of the session's run, which starts anew where `revision` is another than before.
 
         The run alone holds the session's own `tables`, for as long as it needs them: no other can reach them. An
-        unknown or freed token gets a new run and a new token. Raises `FullError` where no place is left for it.
+        unknown or freed token gets a new run and a new token. Raises `FullError` where no seat is left for it.
         """
         with self._lock:
             self._free()
             seat = self._seats.get(token or "")
             if seat is None or not seat.run.trains:
-                return self._take(LiveRun(arms, names, until, tables), revision)
-            assert token is not None
+                run = LiveRun(arms, names, until, tables)
+                run.placed = False
+                return self._take(run, revision)
             if seat.revision != revision:
                 seat.revision = revision
                 seat.run.order_instead(lambda run: run.configure(arms, names, until, tables))
                 self.workers.wake(seat.run)
-            return token
+            return seat.token
 
     def open_playback(self, token: str | None, revision: int, make: Callable[[], Playback]) -> str:
         """Return the token of the session's recordings; `make` opens them where this revision of them is not held.
@@ -79,40 +97,64 @@ class Registry:
         """
         with self._lock:
             self._free()
-            seat = self._seats.get(token or "")
-            own = seat is not None and not seat.run.trains
-            if own and seat is not None and seat.revision == revision:
-                return token or ""
+            own = self._playback(token)
+            if own is not None and own.revision == revision:
+                return own.token
             self._check_room(own)  # before the files are read, and again after
         playback = make()  # reading files takes its time: nobody else waits for it
         with self._lock:
             self._free()
-            self._check_room(own and (token or "") in self._seats)
-            if own:
-                self._seats.pop(token or "", None)
+            own = self._playback(token)
+            self._check_room(own)
+            self._check_memory(own, playback)
+            if own is not None:
+                del self._seats[own.token]
             return self._take(playback, revision)
-
-    def _check_room(self, own: bool) -> None:
-        """Whether there is room for one more recording, or one in place of a session's own; else `FullError`."""
-        if self._playbacks() - own >= MAX_PLAYBACKS:
-            raise FullError(f"All {MAX_PLAYBACKS} places for recordings are taken: try again in a minute.")
 
     def close_playback(self, token: str | None) -> None:
         """Give up the place of recordings that their session has closed."""
         with self._lock:
-            seat = self._seats.get(token or "")
-            if seat is not None and not seat.run.trains:
-                del self._seats[token or ""]
+            if (seat := self._playback(token)) is not None:
+                del self._seats[seat.token]
 
-    def _playbacks(self) -> int:
-        return sum(not seat.run.trains for seat in self._seats.values())
+    def _playback(self, token: str | None) -> Seat | None:
+        seat = self._seats.get(token or "")
+        return None if seat is None or seat.run.trains else seat
 
-    def _take(self, run: Watched, revision: int) -> str:
+    def _check_room(self, own: Seat | None) -> None:
+        """Whether there is room for one more recording, or one in place of a session's own; else `FullError`."""
+        if len(self._playbacks()) - (own is not None) >= self.limits.recordings:
+            raise FullError(f"All {self.limits.recordings} places for recordings are taken: try again in a minute.")
+
+    def _check_memory(self, own: Seat | None, playback: Playback) -> None:
+        """Make room for a recording's numbers: those that nobody watches go, the longest left first."""
+        now = time.monotonic()
+        others = [seat for seat in self._playbacks() if seat is not own]
+        unwatched = [seat for seat in others if seat.socket is None and now - seat.left > KEPT_FOR]
+        unwatched.sort(key=lambda seat: -seat.left)
+        most = self.limits.recordings_mib
+        while _memory([playback, *(seat.run for seat in others)]) > most * MIB:
+            if not unwatched:
+                own_share = _memory([playback]) / MIB
+                raise FullError(
+                    f"The recordings that are open on this server may take {most} MiB in all, and this one would take "
+                    f"{own_share:.0f} more: try again in some minutes, or record fewer steps."
+                )
+            others.remove(oldest := unwatched.pop())
+            del self._seats[oldest.token]
+
+    def _playbacks(self) -> list[Seat]:
+        return [seat for seat in self._seats.values() if not seat.run.trains]
+
+    def _take(self, run: LiveRun | Playback, revision: int) -> str:
         if len(self._seats) >= MAX_SEATS:
             raise FullError(f"All {MAX_SEATS} places are taken: try again in a minute.")
         token = secrets.token_urlsafe(24)
-        self._seats[token] = Seat(run, revision)
+        self._seats[token] = Seat(run, revision, token)
+        self.workers.wake(self._sweep)  # its page may never come
         return token
+
+    # What their sockets ask --------------------------------------------------------------------------------------
 
     def find(self, token: str) -> Seat | None:
         """Return the seat of a token, if it has one."""
@@ -120,16 +162,11 @@ class Registry:
             self._free()
             return self._seats.get(token)
 
-    def sweep(self) -> None:
-        """Free what nobody has watched for two minutes, though nobody else comes: it may hold somebody's table."""
-        with self._lock:
-            self._free()
-
     @property
     def crowded(self) -> bool:
-        """Whether as many runs are watched as this server trains at once."""
+        """Whether as many runs have a place as this server trains at once."""
         with self._lock:
-            return sum(seat.run.trains and seat.socket is not None for seat in self._seats.values()) >= MAX_RUNS
+            return self._places.crowded
 
     def command(self, seat: Seat, command: Command) -> None:
         """Have the run do something at its next turn; raises `CommandError` where too many commands wait."""
@@ -138,42 +175,75 @@ class Registry:
 
     def sit(self, seat: Seat, socket: object) -> None:
         """Give the seat to a page's socket; an older one loses it."""
-        seat.socket = socket
-        self._count()
-
-    def leave(self, seat: Seat, socket: object) -> None:
-        """Take the seat from a closed socket: the run pauses at once and is freed when nobody comes back."""
-        if seat.socket is socket:
-            seat.socket, seat.left = None, time.monotonic()
-            seat.run.ask(None)
-            seat.run.order_instead(LiveRun.abandon)
-            self.workers.wake(seat.run)
-            self._count()
-
-    def _count(self) -> None:
         with self._lock:
-            watched = [seat for seat in self._seats.values() if seat.run.trains and seat.socket is not None]
-        for seat in watched:
-            seat.run.crowd = len(watched)
+            seat.socket = socket
+
+    def wish(self, seat: Seat, tell: Tell) -> None:
+        """Ask for a place to train; `tell` hears of it, and of each change. Raises `FullError`."""
+        with self._lock:
+            if seat.socket is not None:  # who has gone meanwhile wants none
+                self._places.wish(seat, tell)
+
+    def review(self) -> float | None:
+        """Free what nobody needs any more, and let in who waits; when to look again, as far as is known."""
+        with self._lock:
+            self._free()
+            self._places.advance()
+            left = [seat.left for seat in self._seats.values() if seat.socket is None]
+        return min(left) + self.limits.freed_after + SWEPT_AFTER if left else None
+
+    def leave(self, seat: Seat, socket: object, *, closed: bool = False) -> None:
+        """Take the seat from a socket that has gone, and pause its run.
+
+        A page that was closed frees everything at once. A lost one may come back to its run for some time.
+        """
+        with self._lock:
+            if seat.socket is not socket:
+                return
+            seat.socket, seat.left = None, time.monotonic()
+            self._places.unwish(seat)
+            if closed:
+                self._remove(seat)
+        seat.run.ask(None)
+        seat.run.order_instead(LiveRun.dissolve if closed else LiveRun.abandon)
+        self.workers.wake(seat.run)
+        self.workers.wake(self._sweep)
+
+    # What goes ---------------------------------------------------------------------------------------------------
 
     def _free(self) -> None:
-        """Free the runs that nobody has watched for two minutes; sooner, the longest left, where places are short.
+        """Free the runs that nobody has watched for two minutes; sooner, the longest left, where seats are short.
 
-        A run that was opened or left just now keeps its place: its page is about to come.
+        A run that was opened or left just now keeps its seat: its page is about to come.
         """
         now = time.monotonic()
-        started = sum(seat.run.started for seat in self._seats.values() if seat.run.trains)
-        played = self._playbacks()
-        empty = sorted((seat.left, token) for token, seat in self._seats.items() if seat.socket is None)
-        for left, token in empty:
-            seat = self._seats[token]
-            trains = seat.run.trains
-            crowded = started > MAX_RUNS if trains else played >= MAX_PLAYBACKS
-            short = len(self._seats) >= MAX_SEATS or (seat.run.started and crowded)
-            if now - left > (KEPT_FOR if short else FREED_AFTER):
-                started -= trains and seat.run.started
-                played -= not trains
-                del self._seats[token]
+        played = len(self._playbacks())
+        for seat in sorted((s for s in self._seats.values() if s.socket is None), key=lambda seat: seat.left):
+            crowded = not seat.run.trains and played >= self.limits.recordings
+            short = crowded or len(self._seats) >= MAX_SEATS
+            if now - seat.left > (min(KEPT_FOR, self.limits.freed_after) if short else self.limits.freed_after):
+                played -= not seat.run.trains
+                self._remove(seat)
+        self._dissolve()
+
+    def _dissolve(self) -> None:
+        """Of the runs without a place, half as many as there are places may keep their networks, the latest used."""
+        live = [seat.run for seat in self._seats.values() if isinstance(seat.run, LiveRun)]
+        kept = [run for run in live if run.started and not run.placed]
+        too_many = len(kept) - max(1, self.limits.runs // 2)
+        for run in sorted(kept, key=lambda run: run.asked)[: max(0, too_many)]:
+            run.order_instead(LiveRun.dissolve)
+            self.workers.wake(run)
+
+    def _remove(self, seat: Seat) -> None:
+        self._seats.pop(seat.token, None)
+        self._places.leave(seat)
+
+
+def _memory(runs: Sequence[object]) -> int:
+    """Bytes of the histories that recordings play; what several pages share is counted once."""
+    histories = {id(one): one for run in runs if isinstance(run, Playback) for one in run.histories}
+    return sum(history.nbytes for history in histories.values())
 
 
 REGISTRY = Registry(Workers())

@@ -54,7 +54,11 @@ class Question:
 
 
 class LiveRun:
-    """A comparison that trains while its page asks for it."""
+    """A comparison that trains while its page asks for it.
+
+    asked, used: when its page last pulled, and when somebody last used it: by a command, or by letting it play.
+    placed: whether it may have networks made and train; where not, what it has measured can still be read.
+    """
 
     trains = True
 
@@ -65,8 +69,8 @@ class LiveRun:
         until: int | None = None,
         tables: Tables = NO_TABLES,
     ) -> None:
-        self.asked = time.monotonic()
-        self.crowd = 1
+        self.asked = self.used = time.monotonic()
+        self.placed = True
         self.generation = 0
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
@@ -96,7 +100,12 @@ class LiveRun:
         """Have a command obeyed at the next turn; raises `CommandError` where too many wait already."""
         if len(self._inbox) >= MAX_WAITING:
             raise CommandError(f"at most {MAX_WAITING} commands may wait: the network is busy with those before")
+        self.used = time.monotonic()
         self._inbox.append(command)
+
+    def use(self) -> None:
+        """Note that somebody uses the run: its times of being left alone begin anew."""
+        self.asked = self.used = time.monotonic()
 
     def order_instead(self, command: Command) -> None:
         """Have this command obeyed in place of all that wait, and of the steps still to be made."""
@@ -133,8 +142,13 @@ class LiveRun:
         """Start anew with another configuration, at step 0 and paused."""
         self._requested = (tuple(arms), tuple(names))
         self._tables = tables
-        self._comparison = None
         self._until = until
+        self.used = time.monotonic()
+        self.dissolve()
+
+    def dissolve(self) -> None:
+        """Give up the networks and what they measured: they are made anew, at step 0, when the page asks again."""
+        self._comparison = None
         self.generation += 1
         self._reset_player()
 
@@ -253,6 +267,7 @@ class LiveRun:
         if self._owed:
             self._pay(now)
         elif self.playing and watched:
+            self.used = now
             self._train(now)
         measuring = watched and self._measurements.waiting
         if measuring:  # beside the training: such a turn is twice as long
@@ -289,7 +304,6 @@ class LiveRun:
 
     def _train(self, now: float) -> None:
         comparison = self.comparison
-        comparison.interval = SNAPSHOT_INTERVAL * max(1.0, self.crowd / 2)
         if self.speed:
             if now < self._next_step:
                 return
@@ -313,8 +327,8 @@ class LiveRun:
         """Answer the open question if anything is newer than the page knows, or if it has waited long enough."""
         with self._lock:
             question, impatient = self._question, self._impatient
-        if question is None:
-            return
+        if question is None or not (self.placed or self.started):
+            return  # without a place no networks are made: the question stays open
         histories = self.comparison.histories
         fresh = question.generation == self.generation
         newest = max(int(history.ids[-1]) for history in histories)

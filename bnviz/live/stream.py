@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,79 +13,22 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from bnviz.experiment.config import MAX_STEP, Intervention
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
-from bnviz.live.registry import FREED_AFTER, MAX_RUNS, Registry, Seat
-from bnviz.live.run import CommandError, LiveRun, Question
+from bnviz.live.messages import COMMANDS, MAX_LAYER, Message, whole
+from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat, taken
+from bnviz.live.registry import Registry
+from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun, Question, to_json
 
 MAX_MESSAGE = 2048
-MAX_LAYER = 100_000  # a layer that nobody has is answered with the last one
-MAX_STEPS_AT_ONCE = 100
-SLOWEST = 0.01
 PATIENCE = 1.0
-REPLACED, SLOW, CROWDED = 4001, 4002, 4003
+REPLACED, SLOW, CROWDED, FLOOD = 4001, 4002, 4003, 4004
+GOING_AWAY = 1001  # what a browser says when a tab is closed or leaves for another page; a lost line says nothing
+MAX_RATE, MAX_BURST = 200, 600  # messages a second over some seconds, and at once; a page sends some 20
+REVIEWED_EVERY = 1.0
+PARKED = "Others were waiting, so this run gave up its place while nobody used it: Play asks for one again."
 MAX_UNSENT = 64
 SENT_WITHIN = 10.0
-Message = Mapping[str, Any]
-
-
-def whole(message: Message, name: str, low: int, high: int) -> int:
-    """Return a message's whole number; raises `CommandError` with what is allowed."""
-    value = message.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise CommandError(f"{name} must be a whole number from {low} to {high}; got {value!r:.60}")
-    return value
-
-
-def real(message: Message, name: str, low: float, high: float) -> float:
-    """Return a message's finite number; raises `CommandError` with what is allowed."""
-    value = message.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise CommandError(f"{name} must be a number from {low:g} to {high:g}; got {value!r:.60}")
-    return float(value)
-
-
-def _speed(message: Message) -> Callable[[LiveRun], None]:
-    value = real(message, "steps_per_second", 0, 1e6)
-    if 0 < value < SLOWEST:
-        raise CommandError(f"steps_per_second must be 0 (flat out) or from {SLOWEST:g}; got {value:g}")
-    return lambda run: run.set_speed(value)
-
-
-def _step(message: Message) -> Callable[[LiveRun], None]:
-    count = whole({"count": 1, **message}, "count", 1, MAX_STEPS_AT_ONCE)
-    return lambda run: run.advance(count)
-
-
-def _until(message: Message) -> Callable[[LiveRun], None]:
-    step = None if message.get("step") is None else whole(message, "step", 0, MAX_STEP)
-    return lambda run: run.stop_at(step)
-
-
-def _switch(message: Message) -> Callable[[LiveRun], None]:
-    arm = whole(message, "arm", 0, 3)
-    intervention = Intervention(normalization=message.get("normalization"))
-    return lambda run: run.turn(arm, intervention)
-
-
-def _learning_rate(message: Message) -> Callable[[LiveRun], None]:
-    arm, rate = whole(message, "arm", 0, 3), real(message, "value", 1e-8, 1e4)
-    return lambda run: run.turn(arm, Intervention(learning_rate=rate))
-
-
-COMMANDS: dict[str, Callable[[Message], Callable[[LiveRun], None]]] = {
-    "play": lambda _: LiveRun.play,
-    "pause": lambda _: LiveRun.pause,
-    "rewind": lambda _: LiveRun.rewind,
-    "reseed": lambda _: LiveRun.reseed,
-    "clear_interventions": lambda _: LiveRun.forget,
-    "step": _step,
-    "speed": _speed,
-    "until": _until,
-    "switch": _switch,
-    "learning_rate": _learning_rate,
-}
 
 
 def same_origin(connection: HTTPConnection) -> bool:
@@ -93,11 +37,35 @@ def same_origin(connection: HTTPConnection) -> bool:
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
+class EndedError(Exception):
+    """The socket has to be closed, with a code; the text is the last thing that its page hears."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Rate:
+    """How many messages a socket may send: so many a second, and some seconds' worth at once."""
+
+    def __init__(self) -> None:
+        self._left, self._at = float(MAX_BURST), time.monotonic()
+
+    def count(self) -> None:
+        """Count a message; raises `EndedError` where it is one too many."""
+        now = time.monotonic()
+        self._left, self._at = min(MAX_BURST, self._left + MAX_RATE * (now - self._at)), now
+        if self._left < 1:
+            raise EndedError(FLOOD, f"A page may send {MAX_RATE} messages a second; this one sends more. Reload it.")
+        self._left -= 1
+
+
 class Stream:
     """One page's socket to its run.
 
     The next question reaches the run only when the answer before it has been sent, and what waits to be sent is
-    bounded: a client that does not read costs one answer, and is dropped after ten seconds.
+    bounded: a client that does not read costs one answer, and is dropped after ten seconds. While its run has no place
+    to train, commands are held back, a few, and obeyed once it has one.
     """
 
     def __init__(self, websocket: WebSocket, registry: Registry, seat: Seat) -> None:
@@ -106,6 +74,10 @@ class Stream:
         self._outbox: asyncio.Queue[list[str | bytes]] = asyncio.Queue(MAX_UNSENT)
         self._answering = False
         self._next: Question | None = None
+        self._rate = Rate()
+        self._number = ADMITTED  # in the queue
+        self._held: list[Command] = []
+        self._ending: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         """Take messages until the page leaves or another one takes its seat."""
@@ -113,19 +85,31 @@ class Stream:
         if isinstance(older, Stream):
             await older.hand_over()
         self.registry.sit(self.seat, self)
+        if isinstance(self.seat.run, LiveRun) and self.seat.run.placed:
+            self._wish()  # it has its place already; this page is the one to hear what becomes of it
         sender = asyncio.create_task(self._send())
+        closed = False
         try:
             while self.seat.socket is self:
                 event = await self.websocket.receive()
                 if event["type"] == "websocket.disconnect":
+                    closed = event.get("code") == GOING_AWAY
                     break
+                self._rate.count()
                 self._receive(event.get("text") or "")
+        except EndedError as ended:
+            await self._end(ended)
         except (WebSocketDisconnect, RuntimeError):
             pass
         finally:
             sender.cancel()
-            self.registry.leave(self.seat, self)
-            self._loop.call_later(FREED_AFTER + 1, self.registry.sweep)
+            self.registry.leave(self.seat, self, closed=closed)
+
+    async def _end(self, ended: EndedError) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+            async with asyncio.timeout(SENT_WITHIN):
+                await self.websocket.send_text(_error(ended))
+                await self.websocket.close(ended.code)
 
     async def hand_over(self) -> None:
         """Close this socket because a newer page shows the run."""
@@ -158,13 +142,66 @@ class Stream:
             raise CommandError(f"op must be one of pull, measure, {', '.join(COMMANDS)}; got {op!r:.60}")
 
     def _order(self, command: Callable[[LiveRun], None]) -> None:
+        run = self.seat.run
+
         def obey(run: LiveRun) -> None:
             try:
                 command(run)
             except (CommandError, ConfigError) as error:
                 self._from_worker(self._say, error)
 
-        self.registry.command(self.seat, obey)
+        if run.placed and not self._held:  # in the order of their coming
+            self.registry.command(self.seat, obey)
+            return
+        if len(self._held) >= MAX_WAITING:
+            raise CommandError(f"at most {MAX_WAITING} commands may wait for a place")
+        self._held.append(obey)
+        self._wish()
+
+    def _wish_if_needed(self) -> None:
+        """Ask for a place where networks have to be made before there is an answer."""
+        run = self.seat.run
+        if isinstance(run, LiveRun) and not (run.placed or run.started):
+            self._wish()
+
+    def _wish(self) -> None:
+        """Ask for a place to train."""
+        try:
+            self.registry.wish(self.seat, lambda number: self._from_worker(self._hear, number))
+        except FullError as error:
+            self._ending = self._loop.create_task(self._end(EndedError(CROWDED, str(error))))
+
+    def _hear(self, number: int) -> None:
+        """Tell the page of its place in the queue, and go on with what it asked for once it may train."""
+        waited, self._number = self._number, number
+        if number > 0 and number == waited:
+            return  # it knows
+        if number > 0:
+            self._put([to_json({"type": "waiting", "place": number, "message": self._queued(number)})])
+            if number == 1 and waited != 1:
+                self._loop.call_later(REVIEWED_EVERY, self._review)
+        elif number == RELEASED:
+            self._put([to_json({"type": "released", "message": PARKED})])
+        else:
+            if waited != ADMITTED:
+                self._put([to_json({"type": "admitted"})])
+            held, self._held = self._held, []
+            try:
+                for command in held:
+                    self.seat.run.order(command)
+            except CommandError as error:
+                self._say(error)
+            self.registry.workers.wake(self.seat.run)
+
+    def _queued(self, number: int) -> str:
+        none_left = taken(self.registry.limits.runs)
+        return f"{none_left}. You are number {number} in the queue; the page starts by itself."
+
+    def _review(self) -> None:
+        """As the first in the queue, see again and again whether a place is held for nothing."""
+        if self._number == 1 and self.seat.socket is self:
+            self._loop.call_later(REVIEWED_EVERY, self._review)
+            self.registry.review()
 
     def _measure(self, message: Message) -> None:
         what = message.get("what")
@@ -187,12 +224,16 @@ class Stream:
 
     def _ask(self, question: Question) -> None:
         self.seat.run.ask(question)
+        self._wish_if_needed()
         self.registry.workers.wake(self.seat.run)
         self._loop.call_later(PATIENCE, self._insist, question)
 
     def _insist(self, question: Question) -> None:
         """Have a question answered that has waited for its full time, even with nothing new."""
+        if self.seat.socket is not self:
+            return  # its page has gone
         self.seat.run.insist(question)
+        self._wish_if_needed()  # another experiment may have begun meanwhile
         self.registry.workers.wake(self.seat.run)
 
     def _from_worker(self, call: Callable[[Any], None], argument: Any) -> None:
@@ -200,7 +241,7 @@ class Stream:
             self._loop.call_soon_threadsafe(call, argument)
 
     def _say(self, error: Exception) -> None:
-        self._put([json.dumps({"type": "error", "message": str(error)})])
+        self._put([_error(error)])
 
     def _deliver(self, messages: list[str | bytes]) -> None:
         self._answering = True
@@ -227,6 +268,10 @@ class Stream:
             await self.websocket.close(SLOW)
 
 
+def _error(error: Exception) -> str:
+    return json.dumps({"type": "error", "message": str(error)})
+
+
 def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
     """Return the WebSocket endpoint over a registry."""
 
@@ -239,11 +284,6 @@ def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
         if seat is None:
             await websocket.send_text('{"type":"unknown_token"}')
             await websocket.close(1008)
-            return
-        if seat.socket is None and seat.run.trains and registry.crowded:
-            message = f"All {MAX_RUNS} places for live runs are taken; this page goes on trying."
-            await websocket.send_text(json.dumps({"type": "error", "message": message}))
-            await websocket.close(CROWDED)
             return
         await Stream(websocket, registry, seat).serve()
 

@@ -21,9 +21,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from bnviz.live.copies import RunCopy
-from bnviz.live.registry import Registry, Seat
+from bnviz.live.messages import Message, whole
+from bnviz.live.places import Seat
+from bnviz.live.registry import Registry
 from bnviz.live.run import CommandError
-from bnviz.live.stream import Message, same_origin, whole
+from bnviz.live.stream import same_origin
 
 LOG = logging.getLogger(__name__)
 MAX_BODY = 4096
@@ -236,8 +238,8 @@ def _seat(registry: Registry, token: str) -> Seat:
     seat = registry.find(token)
     if seat is None:
         raise RefusedError(404, "The app no longer knows this run: reload the page.")
-    if seat.socket is None and registry.crowded:
-        raise BusyError  # a run that nobody watches may have to be built first
+    if not seat.run.started and registry.crowded:
+        raise BusyError  # it would have to be built first
     return seat
 
 

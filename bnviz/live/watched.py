@@ -9,16 +9,29 @@ if TYPE_CHECKING:
     from bnviz.live.run import Command, Question
 
 
-class Watched(Protocol):
-    """What registry, workers and stream ask of a run; `trains` tells whether it takes commands and a core's time."""
-
-    trains: bool
-    crowd: int
-    copies: Copies
+class Worked(Protocol):
+    """What workers ask of whatever they give turns to."""
 
     @property
     def started(self) -> bool:
-        """Whether there is something that costs memory yet."""
+        """Whether there is something that costs memory yet; the turn that makes it is charged with little."""
+
+    def work(self) -> float | None:
+        """Use one turn; return when the next one is due, None where nothing waits."""
+
+    def fail(self) -> None:
+        """Tell the page, after an error that should not have happened."""
+
+
+class Watched(Worked, Protocol):
+    """What registry, workers and stream ask of a run.
+
+    trains: whether it takes commands and a core's time; placed: whether it may do now what it is told.
+    """
+
+    trains: bool
+    placed: bool
+    copies: Copies
 
     def order(self, command: Command) -> None:
         """Have a command obeyed at the next turn; raises `CommandError`."""
@@ -31,9 +44,3 @@ class Watched(Protocol):
 
     def insist(self, question: Question) -> None:
         """Have a question answered even with nothing new, if it is still open."""
-
-    def work(self) -> float | None:
-        """Use one turn; return when the next one is due, None where nothing waits."""
-
-    def fail(self) -> None:
-        """Tell the page, after an error that should not have happened."""

@@ -1,4 +1,9 @@
-"""A few worker threads that take the live runs in turn, in short slices: fair, and as many threads as cores."""
+"""A few worker threads that take the live runs in turn, in short slices: fair, and as many threads as cores.
+
+Fair is the time and not the number of turns: a run whose single step takes as long as ten slices waits until the
+others have had as much. Each run has a clock that its turns put forward, and the one that is furthest behind is next
+(start-time fair queueing, Goyal, Vin and Cheng 1996). Who was idle starts at the present and saves nothing up.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +11,24 @@ import atexit
 import heapq
 import itertools
 import logging
+import math
 import os
 import threading
 import time
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
-from bnviz.live.watched import Watched
+from bnviz.live.watched import Worked
 
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 3600.0  # a lock can't wait for ever
+SMALLEST_TURN = 0.001  # seconds; what a turn costs beside its work
+LARGEST_DEBT = 2.0  # seconds; the longest steps take one, and whoever made one goes on before a minute is over
+FIRST_TURN = 0.05  # seconds that making networks is charged with: who comes first also loads what all the others use
 
 
 class Workers:
-    """Gives each run that has something to do a turn, the one that waits longest first.
+    """Gives each run that has something to do a turn, the one that has had least of the time first.
 
     A run is in at most one worker's hands. `wake` may be called from any thread, any number of times.
     """
@@ -26,15 +36,18 @@ class Workers:
     def __init__(self, count: int | None = None) -> None:
         self._count = count or max(1, os.cpu_count() or 1)
         self._condition = threading.Condition()
-        self._due: list[tuple[float, int, Watched]] = []
-        self._planned: dict[Watched, float] = {}
-        self._busy: set[Watched] = set()
-        self._woken: set[Watched] = set()
+        self._due: list[tuple[float, int, Worked]] = []
+        self._planned: dict[Worked, float] = {}
+        self._ready: list[tuple[float, int, Worked]] = []
+        self._clock = 0.0  # that of the run whose turn began last
+        self._clocks: WeakKeyDictionary[Worked, float] = WeakKeyDictionary()
+        self._busy: set[Worked] = set()
+        self._woken: set[Worked] = set()
         self._order = itertools.count()
         self._threads: list[threading.Thread] = []
         self._stopping = False
 
-    def wake(self, run: Watched) -> None:
+    def wake(self, run: Worked) -> None:
         """Give the run a turn soon; starts the threads at the first call."""
         with self._condition:
             if not self._threads:
@@ -59,7 +72,7 @@ class Workers:
             self._threads.append(thread)
             thread.start()
 
-    def _plan(self, run: Watched, due: float) -> None:
+    def _plan(self, run: Worked, due: float) -> None:
         if due < self._planned.get(run, float("inf")):
             self._planned[run] = due
             heapq.heappush(self._due, (due, next(self._order), run))
@@ -68,6 +81,7 @@ class Workers:
     def _serve(self) -> None:
         while (run := self._take()) is not None:
             due: float | None = None
+            making, began = not run.started, time.thread_time()
             try:
                 due = run.work()
             except Exception:
@@ -75,23 +89,39 @@ class Workers:
                 with suppress(Exception):
                     run.fail()
             with self._condition:
+                seconds = time.thread_time() - began
+                self._charge(run, min(seconds, FIRST_TURN) if making else seconds)
                 self._busy.discard(run)
                 if run in self._woken:
                     self._woken.discard(run)
                     due = time.monotonic()
                 if due is not None:
                     self._plan(run, due)
+            del run  # a run that is freed while nobody has a turn must go
 
-    def _take(self) -> Watched | None:
+    def _charge(self, run: Worked, seconds: float) -> None:
+        """Put a run's clock forward by the CPU time of its turn; while others had the core, none was used."""
+        before = self._clocks.get(run, 0.0)
+        self._clocks[run] = min(before + max(seconds, SMALLEST_TURN), self._clock + LARGEST_DEBT)
+
+    def _take(self) -> Worked | None:
         with self._condition:
             while not self._stopping:
                 now = time.monotonic()
-                while self._due and self._planned.get(self._due[0][2]) != self._due[0][0]:
-                    heapq.heappop(self._due)  # planned anew for an earlier time
-                if self._due and self._due[0][0] <= now:
-                    run = heapq.heappop(self._due)[2]
+                self._collect(now)
+                if self._ready:
+                    clock, _, run = heapq.heappop(self._ready)
+                    self._clock, self._clocks[run] = max(self._clock, clock), clock
                     del self._planned[run]
                     self._busy.add(run)
                     return run
                 self._condition.wait(min(self._due[0][0] - now, LONGEST_WAIT) if self._due else None)
         return None
+
+    def _collect(self, now: float) -> None:
+        """Line those up whose time has come, by their clocks."""
+        while self._due and (self._due[0][0] <= now or self._planned.get(self._due[0][2]) != self._due[0][0]):
+            due, _, run = heapq.heappop(self._due)
+            if self._planned.get(run) == due:  # else it was planned anew for an earlier time
+                self._planned[run] = -math.inf  # it is in the line: no waking brings it there twice
+                heapq.heappush(self._ready, (max(self._clock, self._clocks.get(run, 0.0)), next(self._order), run))

@@ -222,7 +222,8 @@ def from_text(name: str, text: str) -> Any:
         except ValueError:
             field = next(item for item in fields(ExperimentConfig) if item.name == name)
             low, high = field.metadata["low"], field.metadata["high"]
-            raise LinkError(name, f"{name} must be {kind} from {low:g} to {high:g}; got {text!r:.60}") from None
+            hint = ": write decimals with a point, as in 0.1" if re.fullmatch(r"-?\d+,\d+", text) else ""
+            raise LinkError(name, f"{name} must be {kind} from {low:g} to {high:g}; got {text!r:.60}{hint}") from None
     return text
 
 

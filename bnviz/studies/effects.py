@@ -55,11 +55,22 @@ class Gain:
     second: str
     measure: str = "accuracy"
     unit: str = "points"
-    second_measure: str = ""
 
     def estimate(self, evidence: Evidence) -> Estimate:
-        other = evidence.values(self.second, self.second_measure or self.measure)
-        return rules.difference(evidence.values(self.first, self.measure), other)
+        return rules.difference(*(evidence.values(arm, self.measure) for arm in (self.first, self.second)))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """By how much one measure of an arm is above another of the same arm; `names` say what the two measure."""
+
+    arm: str
+    measures: tuple[str, str]
+    names: tuple[str, str]
+    unit: str = "points"
+
+    def estimate(self, evidence: Evidence) -> Estimate:
+        return rules.difference(*(evidence.values(self.arm, measure) for measure in self.measures))
 
 
 @dataclass(frozen=True)

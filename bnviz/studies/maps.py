@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bnviz.experiment.config import PLAIN_FIELDS, ExperimentConfig
+from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.fields import ConfigError, whole
+from bnviz.studies.map_axes import Arm, Axis, axis_of, distinct_arms
 from bnviz.studies.rules import trained
 from bnviz.studies.study import Finding, Row, Study, Verdict
 from bnviz.studies.trial import Trial
@@ -21,29 +22,11 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.str_]
 MAX_CELLS = 400  # of all arms together
-MAX_ARMS = 4
 MAX_CELL_STEPS = 2000
 LOOKS = 10
 MEASURES = ("accuracy", "broke", "chance")
-SMALLEST, LARGEST = 1e-100, 1e100  # on a logarithmic axis
 CHANGED = 0.1  # share of cells measured again that may fall on the other side of the border
-TWINS = (("without BN", {"normalization": "none"}), ("with BN", {"normalization": "batch"}))
-
-
-class Axis(NamedTuple):
-    """A field and the values it takes along one side of the map."""
-
-    field: str
-    values: tuple[Any, ...]
-
-    @property
-    def logarithmic(self) -> bool:
-        """Whether the values are numbers that span more than a factor of ten, none so extreme that an edge is not."""
-        numbers = [v for v in self.values if isinstance(v, int | float) and not isinstance(v, bool)]
-        if len(numbers) < len(self.values):
-            return False
-        # A cell's edge lies beyond its value, by half the logarithm's way to the next: below 1e300 with these limits.
-        return min(numbers) >= SMALLEST and max(numbers) <= LARGEST and max(numbers) > 10 * min(numbers)
+TWINS: tuple[Arm, ...] = (("without BN", {"normalization": "none"}), ("with BN", {"normalization": "batch"}))
 
 
 class Cell(NamedTuple):
@@ -75,7 +58,7 @@ class MapStudy(Study):
     base: ExperimentConfig
     x: Axis
     y: Axis
-    arms: tuple[tuple[str, Mapping[str, Any]], ...]
+    arms: tuple[Arm, ...]
     steps: int
     words: str = ""
     seeds: int = 2
@@ -213,7 +196,7 @@ def map_study(
     x: tuple[str, Sequence[Any]],
     y: tuple[str, Sequence[Any]],
     *,
-    arms: Sequence[tuple[str, Mapping[str, Any]]] = TWINS,
+    arms: Sequence[Arm] = TWINS,
     steps: int = 200,
     name: str = "own-map",
     title: str = "",
@@ -230,10 +213,10 @@ def map_study(
         raise ConfigError(
             "dataset", f"a map is of the data sets that come along, and {base.data_name} is your own table"
         )
-    across, up = _axis("x", x), _axis("y", y)
+    across, up = axis_of("x", x), axis_of("y", y)
     if across.field == up.field:
         raise ConfigError("y", f"the two axes must be different fields; both are {up.field}")
-    arms = _distinct(arms, {across.field, up.field})
+    arms = distinct_arms(arms, {across.field, up.field})
     cells = len(arms) * len(across.values) * len(up.values)
     if cells > MAX_CELLS:
         raise ConfigError("x", f"a map has at most {MAX_CELLS} cells, all arms together; this one has {cells}")
@@ -245,30 +228,3 @@ def map_study(
     if all(cell.config is None for cell in study.cells):
         raise ConfigError("x", f"no network on this map is allowed: {study.cells[0].reason}")
     return study
-
-
-def _axis(side: str, axis: tuple[str, Sequence[Any]]) -> Axis:
-    field, values = axis[0], tuple(axis[1])
-    if field not in PLAIN_FIELDS or field == "seed":
-        allowed = ", ".join(name for name in PLAIN_FIELDS if name != "seed")
-        raise ConfigError(side, f"{side} must be a field of a configuration: {allowed}; got {field!r:.60}")
-    if not all(isinstance(value, str | int | float) for value in values):
-        raise ConfigError(side, f"{side} needs plain values, words or numbers; got {values!r:.80}")
-    if not all(math.isfinite(value) for value in values if isinstance(value, float)):
-        raise ConfigError(side, f"{side} needs finite values of {field}, no inf and no nan; got {values!r:.80}")
-    if len(values) < 2 or len(set(values)) < len(values):
-        raise ConfigError(side, f"{side} needs two or more different values of {field}; got {values!r:.80}")
-    return Axis(field, values)
-
-
-def _distinct(
-    arms: Sequence[tuple[str, Mapping[str, Any]]], taken: set[str]
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """The arms without what the axes decide, equal ones once."""
-    kept: dict[tuple[tuple[str, Any], ...], tuple[str, Mapping[str, Any]]] = {}
-    for name, changes in arms:
-        own = {field: value for field, value in changes.items() if field not in taken}
-        kept.setdefault(tuple(sorted(own.items())), (name if own else "all", own))
-    if not 1 <= len(kept) <= MAX_ARMS:
-        raise ConfigError("arms", f"a map has one to {MAX_ARMS} different arms; got {len(kept)}")
-    return tuple(kept.values())

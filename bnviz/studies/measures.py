@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
 from statistics import mean, median
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from bnviz.experiment.snapshot import Snapshot
+from bnviz.studies.facts import FACTS
+from bnviz.studies.runs import Measure, Run
 
 if TYPE_CHECKING:
     from bnviz.studies.trial import Trial
@@ -21,41 +18,6 @@ if TYPE_CHECKING:
 
 LEARNT = 0.9
 RECENT = 5  # looks whose median is the accuracy "at the end", so that one noisy batch decides nothing
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass
-class Run:
-    """A trial that was run: the snapshots of its looks, and the training as it stands at the end."""
-
-    trial: Trial
-    training: Training
-    snapshots: list[Snapshot] = field(default_factory=list)
-    watched: dict[str, list[Any]] = field(default_factory=dict)
-
-    def path(self, name: str) -> Floats:
-        """One of the snapshot's quantities over the looks [looks, ...]."""
-        return np.array([snapshot.values[name] for snapshot in self.snapshots], np.float64)
-
-    @cached_property
-    def accuracies(self) -> Floats:
-        """Test accuracy at the looks, eval mode; a network that answers nothing finite is worth a guess."""
-        values = self.path("test_accuracy")
-        return np.where(np.isfinite(values), values, self.training.data.chance)
-
-    @property
-    def broke(self) -> bool:
-        """Whether the loss was not finite any more."""
-        return self.training.diverged is not None
-
-
-class Measure(NamedTuple):
-    """A number a run: what it means, its unit, how to read it, and what in `WATCHES` must be watched for it."""
-
-    doc: str
-    unit: str
-    read: Callable[[Run], float]
-    watch: str = ""
 
 
 def measure(trial: Trial) -> dict[str, float]:
@@ -159,23 +121,6 @@ def _landscape(training: Training) -> Any:
 WATCHES: dict[str, Callable[[Training], Any]] = {"shift": _shift, "landscape": _landscape}
 
 
-def _fact(room: str, name: str) -> Callable[[Run], float]:
-    """A statement about a layer, tried on the network as it stands at the end."""
-
-    def read(run: Run) -> float:
-        from bnviz.training.facts import axes, convolutions, formula, inputs
-
-        rooms: dict[str, ModuleType] = {
-            "axes": axes,
-            "convolutions": convolutions,
-            "formula": formula,
-            "inputs": inputs,
-        }
-        return float(getattr(rooms[room], name)(run.training))
-
-    return read
-
-
 _PATH = {
     "steps_to_90": Measure(
         "steps until the test accuracy is first 90 % (nothing where it never is)",
@@ -196,7 +141,7 @@ _PATH = {
     "chance": Measure("test accuracy of always guessing the same class", "share", lambda r: r.training.data.chance),
 }
 _SIGNALS = {
-    "drift_path": Measure("way of the last layer's medians, in their own spreads", "spreads", drift_path),
+    "drift_path": Measure("path of the last layer's medians, in their own spreads", "spreads", drift_path),
     "drift_per_look": Measure("drift of the last layer from look to look", "", drift_per_look),
     "drift_from_start": Measure(
         "drift of the last layer from step 0 to the end", "", lambda r: float(r.path("drift_start")[-1, -1])
@@ -220,32 +165,4 @@ _SIGNALS = {
         _observed("landscape", lambda line: float(line.smoothness), median), "landscape",
     ),
 }  # fmt: skip
-_FACTS = {
-    name: Measure(doc, "", _fact(room, name))
-    for room, name, doc in (
-        ("formula", "deviation_over_variance", "deviation after dividing by variance + eps"),
-        ("formula", "deviation_over_root", "deviation after dividing by sqrt(variance + eps)"),
-        ("formula", "undone_by_variance", "distance to x with gamma = Var[x], beta = E[x], in deviations"),
-        ("formula", "undone_by_root", "distance to x with gamma = sqrt(Var[x] + eps), beta = E[x], in deviations"),
-        ("formula", "smallest_deviation", "deviation of the normalized values in the quietest channel"),
-        ("formula", "deviation_formula_error", "largest distance of a normalized variance to v / (v + eps)"),
-        ("inputs", "statistics_moved_by_labels", "largest change of a batch statistic by permuted labels"),
-        ("inputs", "weights_moved_by_labels", "largest change of a weight's first step by permuted labels"),
-        ("inputs", "company_in_train_mode", "how far logits move with the rest of the batch, train mode"),
-        ("inputs", "company_in_eval_mode", "how far logits move with the rest of the batch, eval mode"),
-        ("inputs", "samples_lost", "share of a batch's samples without a gradient"),
-        ("inputs", "activations_zeroed", "share of hidden activations that are 0, test split, dropout on"),
-        (
-            "inputs",
-            "activations_zeroed_in_eval_mode",
-            "share of hidden activations that are 0, test split, dropout off",
-        ),
-        ("convolutions", "convolutional_accuracy", "test accuracy of convolutions in the place of dense layers"),
-        ("axes", "batch_and_space", "distance of BatchNorm2d to statistics over batch and space"),
-        ("axes", "batch_alone", "distance of BatchNorm2d to statistics over the batch alone"),
-        ("axes", "space_alone", "distance of BatchNorm2d to statistics over each image's space"),
-        ("axes", "padding_moves_batch_norm", "change of a sequence's values by longer padding, batch norm"),
-        ("axes", "padding_moves_layer_norm", "change of a sequence's values by longer padding, layer norm"),
-    )
-}
-MEASURES: dict[str, Measure] = {**_PATH, **_SIGNALS, **_FACTS}
+MEASURES: dict[str, Measure] = {**_PATH, **_SIGNALS, **FACTS}

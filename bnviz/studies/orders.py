@@ -20,7 +20,8 @@ class Order:
     """What a session sees of its study: `place` in the queue is 1 for the next, 0 when it doesn't wait.
 
     `rows` are those that have come so far, failed ones among them; `problem` says why a study has failed or was ended.
-    `wait` is for how many seconds it has yet to wait, an estimate; None where it doesn't.
+    `wait` is for how many seconds it has yet to wait, an estimate; None where it doesn't. Its seeds are so many from
+    `first` on.
     """
 
     study: str
@@ -31,6 +32,7 @@ class Order:
     rows: tuple[Result, ...]
     problem: str
     wait: float | None = None
+    first: int = 0
 
 
 @dataclass(eq=False)
@@ -40,6 +42,7 @@ class Job:
     study: str
     seeds: int
     trials: list[Trial]
+    first: int = 0
     state: State = "waiting"
     progress: Progress = field(default_factory=lambda: Progress(0))
     rows: list[Result] = field(default_factory=list)
@@ -94,4 +97,5 @@ class Job:
         place = queue.index(self) + 1 if self in queue else 0
         return Order(
             self.study, self.seeds, self.state, place, self.progress, tuple(self.rows), self.problem, waits,
+            self.first,
         )  # fmt: skip

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from bnviz.studies.errors import StudyError
 from bnviz.studies.executor import TRIES, Pool
+from bnviz.studies.pace import Pace
 from bnviz.studies.results import Result, as_result
 from bnviz.studies.store import Store
 from bnviz.studies.study import each_once
@@ -79,13 +80,14 @@ def perform(
                 row = as_result(trial, study, outcome)
                 if store:
                     store.add(row)
+                flight.learn(trial, outcome)
                 failed = progress.failed + bool(outcome.failure)
                 progress = replace(progress, done=progress.done + 1, failed=failed)
                 yield row
             if store:
                 store.tend()
             progress = replace(progress, died=flight.died, startup=pool.startup)
-            progress = replace(progress, seconds_left=flight.seconds_left(progress))
+            progress = replace(progress, seconds_left=flight.seconds_left())
             on_progress(progress)
     finally:
         landed = flight.abandon()
@@ -93,6 +95,8 @@ def perform(
             for trial, outcome in landed:
                 store.add(as_result(trial, study, outcome))
             store.flush()
+            failed = progress.failed + sum(bool(outcome.failure) for _, outcome in landed)
+            on_progress(replace(progress, done=progress.done + len(landed), failed=failed))
 
 
 class _Flight:
@@ -104,17 +108,21 @@ class _Flight:
         self._waiting = deque(_Attempt(trial) for trial in trials)
         self._flying: dict[Future[Outcome], _Attempt] = {}
         self._false_starts = 0
-        self._began: float | None = None
+        self._pace = Pace.of(attempt.trial for attempt in self._waiting)
+        self._landed = 0.0
 
     def left(self, resting: bool) -> int:
         """How many are to come back: all, or those that workers have where nothing more is begun."""
         return len(self._flying) + (0 if resting else len(self._waiting))
 
-    def seconds_left(self, progress: Progress) -> float | None:
-        """Estimate from what was done since the first worker was ready."""
-        if self._began is None or not progress.done:
-            return None
-        return (perf_counter() - self._began) / progress.done * progress.left
+    def learn(self, trial: Trial, outcome: Outcome) -> None:
+        """Take in how long a trial took."""
+        self._landed = perf_counter()
+        self._pace.learn(trial, outcome.seconds, self.pool.workers)
+
+    def seconds_left(self) -> float | None:
+        """Estimate from those that came back; None where too few have."""
+        return self._pace.seconds_left(self.pool.workers, perf_counter() - self._landed)
 
     def land(self, resting: bool) -> Iterator[tuple[Trial, Outcome]]:
         """Keep the workers busy for a moment, unless they shall rest; yield what came back meanwhile."""
@@ -124,7 +132,6 @@ class _Flight:
         except BrokenExecutor:
             yield from self._after_death()
             return
-        self._began = self._began or perf_counter()
         broken = not resting and self._fill()
         done, _ = wait(self._flying, 0 if broken else LOOKS, FIRST_COMPLETED)
         for future in done:

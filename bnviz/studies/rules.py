@@ -1,4 +1,4 @@
-"""From paired measurements to an effect with its interval, and from effects to a verdict; pure functions of numbers.
+"""From paired measurements to an effect with its interval; pure functions of numbers.
 
 An effect is computed over seeds: arms with equal seeds share initial weights and batches, so they are paired. Its
 95 % interval is a percentile bootstrap over the pairs (scipy.stats.bootstrap, fixed generator), which also survives
@@ -10,7 +10,7 @@ Bootstrap, The American Statistician 69: 371-386, section 4.2: the expanded perc
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,7 +19,6 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Bound = Literal["", "at least", "at most"]
-Outcome = Literal["borne out", "contradicted", "not borne out", "undecided", "open"]
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 FEWEST = 5  # pairs from which an interval is worth the name
@@ -149,93 +148,3 @@ def span(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Floats:
 def _extreme(values: Sequence[float], good: npt.NDArray[np.bool_], pick: Callable[..., Floats], never: float) -> Floats:
     picked = pick(np.where(good, np.asarray(values, float)[:, None], never), axis=0)
     return np.where(good.any(0), picked, np.nan)
-
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What must be true of an effect: within `borne_out` the claim holds here, within `contradicted` its contrary.
-
-    All are open ranges, and the whole interval has to lie in one; a bounded estimate's interval has one open end. An
-    interval that is wholly outside of the first, and not within a contrary, leaves the prediction not borne out.
-    """
-
-    borne_out: Range
-    contradicted: tuple[Range, ...]
-
-    def __post_init__(self) -> None:
-        low, high = self.borne_out
-        if not low < high or any(other[0] < high and low < other[1] for other in self.contradicted):
-            raise ValueError(f"what bears a prediction out and what contradicts it must not overlap; got {self}")
-
-    def outcome(self, estimate: Estimate) -> Outcome:
-        """Return what an estimate says."""
-        if not estimate.known:
-            return "open"
-        if _inside(estimate, self.borne_out):
-            return "borne out"
-        if any(_inside(estimate, other) for other in self.contradicted):
-            return "contradicted"
-        low, high = self.borne_out
-        return "not borne out" if estimate.high <= low or high <= estimate.low else "undecided"
-
-    def words(self, write: Callable[[float], str]) -> str:
-        """Return the ranges in words, with their ends as `write` writes them."""
-        ranges = " or ".join(_words(other, write) for other in self.contradicted)
-        return f"borne out {_words(self.borne_out, write)}; {f'contradicted {ranges}' if ranges else 'no contrary'}"
-
-
-def _words(limits: Range, write: Callable[[float], str]) -> str:
-    low, high = limits
-    if low == -math.inf:
-        return f"below {write(high)}"
-    return f"above {write(low)}" if high == math.inf else f"between {write(low)} and {write(high)}"
-
-
-def _inside(estimate: Estimate, limits: Range) -> bool:
-    low, high = limits
-    return (low == -math.inf or low < estimate.low) and (high == math.inf or estimate.high < high)
-
-
-def times(more: float) -> Prediction:
-    """A ratio above `more`; the contrary is below its reciprocal."""
-    return Prediction((more, math.inf), ((-math.inf, 1 / more),))
-
-
-def above(limit: float, contrary: float) -> Prediction:
-    """A number above `limit`; the contrary is below `contrary`."""
-    return Prediction((limit, math.inf), ((-math.inf, contrary),))
-
-
-def below(limit: float, contrary: float) -> Prediction:
-    """A number below `limit`; the contrary is above `contrary`."""
-    return Prediction((-math.inf, limit), ((contrary, math.inf),))
-
-
-def about(value: float, tolerance: float) -> Prediction:
-    """A number within the tolerance of a value; the contrary is further off, to one side."""
-    low, high = value - tolerance, value + tolerance
-    return Prediction((low, high), ((-math.inf, low), (high, math.inf)))
-
-
-Judged = Literal["supported", "conditional", "unsupported", "refuted", "open"]
-
-
-def weigh(outcomes: Iterable[Outcome]) -> Judged:
-    """Every prediction borne out: supported; some: conditional; every one contradicted: refuted; else unsupported."""
-    found = list(outcomes)
-    if not found or "open" in found:
-        return "open"
-    if "borne out" in found:
-        return "supported" if set(found) == {"borne out"} else "conditional"
-    return "refuted" if set(found) == {"contradicted"} else "unsupported"
-
-
-def weigh_slip(statement: Iterable[Outcome], corrected: Iterable[Outcome]) -> Judged | Literal["slip"]:
-    """A slip of the pen: the statement is contradicted as it stands, and borne out once it is corrected."""
-    kind, right = weigh(statement), weigh(corrected)
-    if "open" in (kind, right):
-        return "open"
-    return "slip" if kind == "refuted" and right == "supported" else kind

@@ -26,7 +26,7 @@ WORKERS_VARIABLE = "BNVIZ_STUDY_WORKERS"  # processes for all visitors together;
 MAX_SEEDS, MAX_TRIALS, MAX_WAITING, MAX_JOBS = 5, 200, 20, 200
 MAX_SECONDS = 900.0  # that one order may run
 TURN = 60.0  # seconds that one order runs while others wait
-FREED_AFTER = 60.0  # seconds without anybody who looks
+FREED_AFTER = 90.0  # seconds without anybody who looks; a page behind others may look but once a minute
 IDLE_AFTER = 120.0  # seconds without an order, then the processes end
 
 
@@ -44,14 +44,17 @@ class Service:
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    def order(self, session: str, study: Study, seeds: int) -> Order:
-        """Queue a study for a session; raises `StudyError` where that is too much, or the session has one already."""
+    def order(self, session: str, study: Study, seeds: int, first: int = 0) -> Order:
+        """Queue so many seeds of a study, from the first on, for a session.
+
+        Raises `StudyError` where that is too much, or the session has one already.
+        """
         if workers() == 0:
             raise StudyError("This server measures nothing again: the results shown are those that came with the app.")
         most = affordable(study)
         if not 1 <= seeds <= most:
             raise StudyError(f"{study.title}: from 1 to {most} seeds can be measured here; got {seeds}.")
-        job = Job(study.name, seeds, study.trials(range(seeds)))
+        job = Job(study.name, seeds, study.trials(range(first, first + seeds)), first)
         job.progress = Progress(len(job.trials))
         with self._condition:
             self._free()
@@ -65,7 +68,7 @@ class Service:
             return self._look(job)
 
     def look(self, session: str) -> Order | None:
-        """Return how the session's study is, None where it has none; who doesn't look for a minute loses it."""
+        """Return how the session's study is, None where it has none; who doesn't look for so long loses it."""
         with self._condition:
             self._free()
             job = self._jobs.get(session)

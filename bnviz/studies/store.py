@@ -46,6 +46,11 @@ class Store:
         found = {key: self._runs[key] for key in keys if key in self._runs}
         return {key: run for key, run in found.items() if not run["failure"] and not outdated(run)}
 
+    def outdated(self, keys: Iterable[str]) -> list[Result]:
+        """Return the runs with these keys that went well with another torch or numpy, and are to be run again."""
+        found = [self._runs[key] for key in keys if key in self._runs]
+        return [run for run in found if not run["failure"] and outdated(run)]
+
     def add(self, run: Result) -> None:
         """Keep a run; it is written within seconds, if `tend` is called."""
         self._runs[run["key"]] = run

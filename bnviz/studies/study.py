@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+from bnviz.studies.predictions import Outcome
 from bnviz.studies.trial import Trial
 
 Kind = Literal["supported", "conditional", "unsupported", "refuted", "slip", "measured", "open"]
@@ -47,7 +48,7 @@ class Finding:
     bound: Literal["", "at least", "at most"]
     unit: str
     seeds: int
-    outcome: Literal["", "borne out", "contradicted", "not borne out", "undecided", "open"]
+    outcome: Outcome | Literal[""]
     sentence: str
     missing: int = 0
 
@@ -57,7 +58,8 @@ class Verdict:
     """What the measurements say: `effect` in `unit` with its 95 % confidence interval, over `seeds` paired runs.
 
     `sentence` is made from the numbers. `open` means that too little is measured yet: the numbers are then NaN. A
-    `bound` says that runs which never got there were cut off: the effect is "at least" or "at most" that.
+    `bound` says that runs which never got there were cut off: the effect is "at least" or "at most" that. It is the
+    effect of the finding number `main`; `reason` says why it is open although something is measured.
     """
 
     kind: Kind
@@ -69,11 +71,13 @@ class Verdict:
     sentence: str
     bound: Literal["", "at least", "at most"] = ""
     findings: tuple[Finding, ...] = ()
+    main: int = 0
+    reason: str = ""
 
     @property
     def title(self) -> str:
-        """The kind in words."""
-        return KINDS[self.kind]
+        """The kind in words; of an open one, why it is."""
+        return self.reason or KINDS[self.kind]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +104,10 @@ class Study:
     def judge(self, rows: Sequence[Row]) -> Verdict:
         """Return what rows (of any study, in any order, however few) say of this one; never raises for missing rows."""
         raise NotImplementedError
+
+    def lines(self, verdict: Verdict) -> list[str]:
+        """Return what the verdict follows from, for a terminal: a line an experiment."""
+        return [verdict.sentence]
 
     def differs(self, shipped: Sequence[Row], again: Sequence[Row]) -> str | None:
         """Say what has changed where measuring again does not bear out the shipped rows, else None."""

@@ -15,7 +15,8 @@ from bnviz.training.evaluation import chance
 from bnviz.training.unfold import Training
 
 MAX_ARMS = 4
-CAPTURE_SHARE = 0.25
+CAPTURE_SHARE = 0.25  # of all time
+TURN_SHARE = 2 / 3  # of the time that this comparison is at work, where many take turns on a core
 SURFACE_INTERVAL = 0.5
 
 
@@ -24,9 +25,10 @@ class Comparison:
 
     Arms with equal seeds see the same batches in the same order and start from the same weights where shapes are
     equal. With `every=k` steps 0, k, 2k, ... are captured; without, one is captured each `interval` seconds of
-    training, later where capture would take more than a quarter of the time, and always the steps 0, 1, 2, 5, 10, 20,
-    50, 100, ... An arm whose loss is not finite stops; the others go on.
-    Raises `ConfigError` for too few or many arms, and for a table of somebody's own that is not in `tables`.
+    training, later where capture would take more than a quarter of the time, or more than two thirds of its own where
+    others take turns with it, and always the steps 0, 1, 2, 5, 10, 20, 50, 100, ... An arm whose loss is not finite
+    stops; the others go on. Raises `ConfigError` for too few or many arms, and for a table of somebody's own that is
+    not in `tables`.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Comparison:
         self.step = 0
         self._captures = 0
         self._due = self._surface_due = -1.0
+        self._owed = 0.0  # seconds of steps to be made before the next capture
 
     @property
     def configs(self) -> list[ExperimentConfig]:
@@ -110,8 +113,11 @@ class Comparison:
         self.step += 1
         if any(snapshots):
             self._captures += 1
+        took = time.perf_counter() - now
+        self._owed -= took
         if capture:
-            self._due = now + max(self.interval, (time.perf_counter() - now) / CAPTURE_SHARE)
+            self._due = now + max(self.interval, took / CAPTURE_SHARE)
+            self._owed = took * (1 / TURN_SHARE - 1)
             if surface:
                 self._surface_due = now + SURFACE_INTERVAL
 
@@ -120,7 +126,7 @@ class Comparison:
             return True
         if self.every is not None:
             return self.step % self.every == 0
-        return now >= self._due or _is_round(self.step)
+        return (now >= self._due and self._owed <= 0) or _is_round(self.step)
 
     def turn(self, arm: int, intervention: Intervention) -> None:
         """Turn a knob of one arm at its next step and record it; raises `ConfigError` where it is not allowed."""

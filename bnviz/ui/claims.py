@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import streamlit as st
 
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.claim import GROUPS, Claim
-from bnviz.studies.study import KINDS, Verdict
+from bnviz.studies.study import KINDS, Kind, Verdict
 from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import in_few_words, shipped_verdict
 from bnviz.ui.claims_marks import STYLE, mark
+from bnviz.ui.claims_measure import elsewhere, which_seeds
 from bnviz.ui.claims_one import show_claim
+from bnviz.ui.claims_own import measuring, remember
 from bnviz.ui.claims_state import VERDICTS, ClaimsState, claims_state, encode_claims
 
+ALL = "all"
 LEFT = ("speed", "robustness", "gradients", "shift", "landscape")
 
 
@@ -32,10 +36,12 @@ def show() -> None:
         st.button("← All claims", key="all-claims", type="tertiary", on_click=state.change, kwargs={"claim": None})
         show_claim(CLAIMS[state.link.claim])
     else:
+        elsewhere()
         with st.spinner("Weighing the measurements …", show_time=False):
             kinds = {name: shipped_verdict(name).kind for name in CLAIMS}
         _filters(state, kinds)
         _list(state, kinds)
+    remember()
 
 
 def _filters(state: ClaimsState, kinds: Mapping[str, str]) -> None:
@@ -45,19 +51,27 @@ def _filters(state: ClaimsState, kinds: Mapping[str, str]) -> None:
     )
     counts = Counter(kinds.values())
     verdicts: list[str] = [kind for kind in VERDICTS if counts[kind]]
-    words = {str(kind): word for kind, word in KINDS.items()}
+    words = {ALL: f"all {len(kinds)}"} | {str(kind): f"{word} {counts[kind]}" for kind, word in KINDS.items()}
     key, current = f"filter-{state.epoch}", state.link.verdict
+
+    def choose() -> None:
+        chosen = st.session_state[key]
+        state.change(verdict=None if chosen == ALL else chosen)
+
     st.pills(
-        "Only this verdict", verdicts, format_func=lambda kind: f"{words[kind]} {counts[kind]}", key=key,
-        default=current if current in verdicts else None, label_visibility="collapsed",
-        on_change=lambda: state.change(verdict=st.session_state[key]),
+        "Show the claims whose verdict is", [ALL, *verdicts], format_func=words.__getitem__, key=key, required=True,
+        default=current if current in verdicts else ALL, on_change=choose,
     )  # fmt: skip
 
 
 def _list(state: ClaimsState, kinds: Mapping[str, str]) -> None:
     shown = [claim for claim in CLAIMS.values() if state.link.verdict in (None, kinds[claim.name])]
+    if len(shown) < len(CLAIMS):
+        with st.container(horizontal=True, vertical_alignment="center", key="filtered"):
+            word = KINDS[cast("Kind", state.link.verdict)]
+            st.caption(f"{len(shown) or 'None'} of {len(CLAIMS)} claims: {word}.", width="content")
+            st.button("Show all", key="show-all", type="tertiary", on_click=state.show_all)
     if not shown:
-        st.info("No claim has this verdict.")
         return
     with st.container(key="claims-list"):
         columns = [column.container(gap=None) for column in st.columns(2, gap="large")]
@@ -74,20 +88,31 @@ def _list(state: ClaimsState, kinds: Mapping[str, str]) -> None:
 def _row(state: ClaimsState, claim: Claim) -> None:
     verdict = shipped_verdict(claim.name)
     with st.container(key=f"claim-row-{claim.name}", gap="xxsmall"):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="xxsmall"
+        ):
             st.button(
                 plain(claim.title), key=f"open-{claim.name}", type="tertiary", on_click=state.change,
                 kwargs={"claim": claim.name},
             )  # fmt: skip
-            st.html(mark(verdict.kind), width="content")
+            st.html(mark(verdict), width="content")
         effect = _effect(claim, verdict) if verdict.seeds else "Open it to measure it yourself."
         st.html(f'<p class="bnviz-effect">{html.escape(effect)}</p>')
+        own = measuring().of(claim)
+        if own is not None and not own.running and own.rows:
+            here = claim.judge(own.rows)
+            st.html(f'<p class="bnviz-effect">Measured here, new {which_seeds(own.order)}: {mark(here)}</p>')
 
 
 def _effect(claim: Claim, verdict: Verdict) -> str:
-    """The first experiment's effect, and of several predictions how many came true."""
-    effect = in_few_words(claim.experiments[0], verdict.findings[0])
-    outcomes = claim.outcomes(verdict, "test", "counter")
-    if verdict.kind in ("conditional", "unsupported") and len(outcomes) > 1:
-        return f"{effect} ({outcomes.count('borne out')} of {len(outcomes)} borne out)"
-    return effect
+    """The effect that tells the verdict, and of several predictions and premises how many came true."""
+    effect = in_few_words(claim.experiments[verdict.main], verdict.findings[verdict.main])
+    predictions, premises = (claim.outcomes(verdict, *roles) for roles in (("test", "counter"), ("premise",)))
+    told = [_borne_out(predictions)] if verdict.kind in ("conditional", "unsupported") and len(predictions) > 1 else []
+    if premises.count("borne out") < len(premises):
+        told.append(f"of its premises {_borne_out(premises)}")
+    return f"{effect} ({'; '.join(told)})" if told else effect
+
+
+def _borne_out(outcomes: Sequence[str]) -> str:
+    return f"{outcomes.count('borne out')} of {len(outcomes)} borne out"

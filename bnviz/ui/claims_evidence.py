@@ -6,15 +6,16 @@ import math
 import threading
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bnviz.figures.claims import Curve, Dots, curves, dots
+from bnviz.figures.claims import Curve, Dots, Look, curves, dots
 from bnviz.figures.scale import Scale
 from bnviz.studies.catalogue import CLAIMS, STUDIES
-from bnviz.studies.claim import Arm, Claim, Experiment, said
-from bnviz.studies.effects import Gain, Reach
+from bnviz.studies.claim import Arm, Claim, Experiment
+from bnviz.studies.effect_words import said, sentence
+from bnviz.studies.effects import Gap, Reach
 from bnviz.studies.measures import MEASURES
 from bnviz.studies.results import Result, shipped
 from bnviz.studies.rules import FEWEST, Estimate, mean
@@ -23,7 +24,7 @@ from bnviz.studies.study import Finding, Row, Study, Verdict
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-STYLES = {"none": 0, "batch": 1, "noisy_batch": 2, "group": 2, "layer": 3}
+COLOURS = {"none": 0, "batch": 1, "noisy_batch": 2, "group": 2, "layer": 3}
 SMALLEST = 1e-9  # below that a measure is zero but for rounding, and no log axis is of use
 _weighing = threading.Lock()
 
@@ -63,8 +64,10 @@ def made_with(rows: Sequence[Result]) -> str:
 
 def in_few_words(experiment: Experiment, finding: Finding) -> str:
     """Return an experiment's sentence with its number alone, without the interval."""
-    bare = said(Estimate(finding.effect, finding.effect, finding.effect, finding.seeds), finding.unit)
-    return experiment.says.format(effect=f"{finding.bound} {bare}".strip())
+    value = Estimate(finding.effect, finding.effect, finding.effect, finding.seeds)
+    if finding.bound:
+        return experiment.says.format(effect=f"{finding.bound} {said(value, finding.unit)}")
+    return sentence(experiment.says, value, finding.unit)
 
 
 def gathered(arm: Arm, rows: Sequence[Row], measure: str) -> tuple[list[int], list[float]]:
@@ -78,7 +81,7 @@ def experiment_figure(experiment: Experiment, rows: Sequence[Row], own: Sequence
     """Return the figure of an experiment: the shipped rows, and those that were measured here."""
     up = Scale(
         label=experiment.label,
-        share=MEASURES[experiment.shows].unit == "share" or experiment.shows.endswith("accuracy"),
+        share=not _is_gap(experiment) and (_is_share(experiment.shows) or experiment.effect.unit == "%"),
         log=experiment.log and not experiment.sweep,
     )
     if experiment.sweep:
@@ -87,33 +90,63 @@ def experiment_figure(experiment: Experiment, rows: Sequence[Row], own: Sequence
     return dots(_dots(experiment, rows, log=up.log), _dots(experiment, own, log=up.log), up)
 
 
-def lines(experiment: Experiment) -> list[tuple[str, Arm, str]]:
-    """What an experiment's figure has a strip for: a name, an arm, a measure; one arm's two measures are two strips."""
+def _is_share(measure: str) -> bool:
+    return MEASURES[measure].unit == "share" or measure.endswith("accuracy")
+
+
+def _is_gap(experiment: Experiment) -> bool:
+    """Whether the figure shows differences of two measures: several networks' are compared, one's two are shown."""
+    return isinstance(experiment.effect, Gap) and len(experiment.arms) > 1
+
+
+class Strip(NamedTuple):
+    """A strip of marks in an experiment's figure: an arm's measure, or by how many points it is above another."""
+
+    name: str
+    arm: Arm
+    measure: str
+    less: str = ""
+
+    def values(self, rows: Sequence[Row]) -> tuple[list[int], list[float]]:
+        """Return the seeds that were measured and what is drawn of them."""
+        seeds, values = gathered(self.arm, rows, self.measure)
+        if not self.less:
+            return seeds, values
+        others = gathered(self.arm, rows, self.less)[1]
+        return seeds, [100 * (value - other) for value, other in zip(values, others, strict=True)]
+
+
+def strips(experiment: Experiment) -> list[Strip]:
+    """What an experiment's figure has a strip for: an arm each; of a gap in one arm, its two measures."""
     effect = experiment.effect
-    if isinstance(effect, Gain) and effect.first == effect.second and effect.second_measure:
-        (arm,) = (arm for arm in experiment.arms if arm.name == effect.first)
-        return [
-            (f"{arm.name}: training split", arm, effect.measure),
-            (f"{arm.name}: test split", arm, effect.second_measure),
-        ]
-    return [(arm.name, arm, experiment.shows) for arm in experiment.arms]
+    if not isinstance(effect, Gap):
+        return [Strip(arm.name, arm, experiment.shows) for arm in experiment.arms]
+    if len(experiment.arms) > 1:
+        return [Strip(arm.name, arm, *effect.measures) for arm in experiment.arms]
+    (arm,) = experiment.arms
+    return [
+        Strip(f"{arm.name}: {name}", arm, measure) for name, measure in zip(effect.names, effect.measures, strict=True)
+    ]
 
 
-def styles(arms: Sequence[Arm]) -> list[int]:
-    """Return each arm's colour and symbol: that of its normalization, by its place where two are normalised alike."""
-    own = [STYLES[arm.trial.config.normalization] for arm in arms]
-    return own if len(set(own)) == len(own) else list(range(len(arms)))
+def looks(arms: Sequence[Arm]) -> list[Look]:
+    """Return each arm's colour, that of its normalization as in the lab, and its own symbol and dash."""
+    found: list[Look] = []
+    for arm in arms:
+        colour = COLOURS[arm.trial.config.normalization]
+        taken = {look.shape for look in found}
+        found.append(Look(colour, next(shape for shape in range(colour, colour + len(arms)) if shape not in taken)))
+    return found
 
 
 def _dots(experiment: Experiment, rows: Sequence[Row], *, log: bool) -> list[Dots]:
-    strips = lines(experiment)
-    looks = styles([arm for _, arm, _ in strips])
+    shown = strips(experiment)
     found = []
-    for (name, arm, measure), style in zip(strips, looks, strict=True):
-        seeds, values = gathered(arm, rows, measure)
-        cut = float(arm.trial.steps) if MEASURES[measure].unit == "steps" else math.nan
+    for strip, look in zip(shown, looks([strip.arm for strip in shown]), strict=True):
+        seeds, values = strip.values(rows)
+        cut = float(strip.arm.trial.steps) if MEASURES[strip.measure].unit == "steps" else math.nan
         middle = None if any(map(math.isnan, values)) else _mean(tuple(values), log=log)
-        found.append(Dots(name=name, values=values, seeds=seeds, style=style, cut=cut, mean=middle))
+        found.append(Dots(name=strip.name, values=values, seeds=seeds, look=look, cut=cut, mean=middle))
     return found if rows else []
 
 
@@ -133,12 +166,12 @@ def _curves(experiment: Experiment, rows: Sequence[Row]) -> list[Curve]:
     groups = list(dict.fromkeys(arm.group for arm in experiment.arms))
     firsts = [next(arm for arm in experiment.arms if arm.group == group) for group in groups]
     found = []
-    for group, style in zip(groups, styles(firsts), strict=True):
+    for group, look in zip(groups, looks(firsts), strict=True):
         arms = sorted((arm for arm in experiment.arms if arm.group == group), key=lambda arm: arm.at)
         columns = [dict(zip(*gathered(arm, rows, experiment.shows), strict=True)) for arm in arms]
         seeds = sorted({seed for column in columns for seed in column})
         values = [[column.get(seed, math.nan) for seed in seeds] for column in columns]
-        found.append(Curve(name=group, at=[arm.at for arm in arms], values=values, seeds=seeds, style=style))
+        found.append(Curve(name=group, at=[arm.at for arm in arms], values=values, seeds=seeds, look=look))
     return found if rows else []
 
 

@@ -15,6 +15,7 @@ from bnviz.studies.claim import Arm, Experiment
 from bnviz.studies.study import Row
 from bnviz.ui.claims_evidence import gathered
 
+WITHOUT_CONVOLUTIONS = ("convolutional_accuracy",)
 LAB, ANATOMY = "lab.py", "anatomy.py"
 SHOWN = {
     "gradient_shift": ("gradient-shift", "drift", "loss", "accuracy"),
@@ -47,9 +48,14 @@ def experiment_links(experiment: Experiment, rows: Sequence[Row]) -> tuple[str, 
     if experiment.sweep:
         at = _telling(experiment, rows)
         arms = [arm for arm in arms if arm.at == at]
-        words = f"Open in the lab at {at:g}"
+        words = f"Open in the lab, at {experiment.sweep.partition(' of ')[0]} {at:g}"
     named = [(arm.group or arm.name, arm.trial.config) for arm in arms]
-    return words, lab_link(named, max(arm.trial.steps for arm in arms), SHOWN.get(experiment.shows))
+    link = lab_link(named, max(arm.trial.steps for arm in arms), SHOWN.get(experiment.shows))
+    if experiment.shows in WITHOUT_CONVOLUTIONS:
+        words = "Open in the lab, with dense layers instead"
+    elif len({config.replace(seed=0) for _, config in named}) == 1:
+        words = f"Open it and its twin {link.names[-1]} in the lab"
+    return words, link
 
 
 def _telling(experiment: Experiment, rows: Sequence[Row]) -> float:

@@ -6,7 +6,7 @@ import html
 from urllib.parse import quote
 
 from bnviz.studies.rules import FEWEST
-from bnviz.studies.study import KINDS, Finding, Kind
+from bnviz.studies.study import Finding, Verdict
 
 # Drawn as masks, as Streamlit takes pictures out of a page's HTML: what is white here is left out.
 SHAPES: dict[str, str] = {
@@ -66,9 +66,9 @@ STYLE = f"""
 """
 
 
-def mark(kind: Kind, *, large: bool = False) -> str:
+def mark(verdict: Verdict, *, large: bool = False) -> str:
     """Return a verdict's mark as HTML."""
-    return _mark(kind + " is-large" * large, KINDS[kind])
+    return _mark(verdict.kind + " is-large" * large, verdict.title)
 
 
 def _mark(look: str, word: str) -> str:

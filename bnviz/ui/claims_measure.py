@@ -1,112 +1,37 @@
-"""Measuring again: one session's order at the server's service, and the rows that it has brought."""
+"""Measuring again: how far a session's order is, on whichever page it is looked at, and the button that begins one."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
 from bnviz.studies.catalogue import STUDIES
-from bnviz.studies.errors import StudyError
-from bnviz.studies.orders import ENDED, Order
+from bnviz.studies.orders import Order
 from bnviz.studies.results import Result
 from bnviz.studies.rules import FEWEST
-from bnviz.studies.service import FREED_AFTER, MAX_TRIALS, SERVICE, affordable, workers
+from bnviz.studies.service import FREED_AFTER, MAX_TRIALS, affordable, workers
 from bnviz.studies.study import Study
 from bnviz.ui.address import plain
+from bnviz.ui.claims_evidence import shipped_rows
+from bnviz.ui.claims_own import Own, measuring
 
-EVERY, WAITING_EVERY = 0.8, 3.0  # seconds between two looks at what runs, at what waits for its turn
-KEPT = 6  # studies whose own rows a session keeps
 USUAL_SEEDS = FEWEST
 OFF = "Measuring is switched off on this server: what is shown came with the app."
-
-
-@dataclass
-class Own:
-    """What a session has measured of a study: the last look at its order."""
-
-    study: Study
-    order: Order
-
-    @property
-    def rows(self) -> list[Result]:
-        """The runs that went well."""
-        return [row for row in self.order.rows if not row["failure"]]
-
-    @property
-    def running(self) -> bool:
-        return self.order.state not in ENDED
-
-    @property
-    def pace(self) -> float | None:
-        """How many seconds lie between two looks at it; None where nothing changes any more."""
-        return (WAITING_EVERY if self.order.state == "waiting" else EVERY) if self.running else None
-
-
-@dataclass
-class Measuring:
-    """A session's orders: the service knows it by `session`; what was measured is kept here when it forgets."""
-
-    session: str = field(default_factory=lambda: secrets.token_hex(12))
-    owns: dict[str, Own] = field(default_factory=dict)
-    problem: str | None = None
-
-    def start(self, study: Study, seeds: int) -> None:
-        """Order a study; what is not possible is said."""
-        try:
-            order = SERVICE.order(self.session, study, seeds)
-        except StudyError as error:
-            self.problem = str(error)
-            return
-        self.owns.pop(study.name, None)
-        self.owns = {**dict(list(self.owns.items())[1 - KEPT :]), study.name: Own(study, order)}
-        self.problem = None
-
-    def cancel(self) -> None:
-        SERVICE.cancel(self.session)
-
-    def look(self) -> Own | None:
-        """Return the study that runs or waits, as it is now; what it has brought is kept."""
-        running = next((own for own in self.owns.values() if own.running), None)
-        if running is None:
-            return None
-        order = SERVICE.look(self.session)
-        if order is None or order.study != running.study.name:
-            lost = f"Nobody looked for {FREED_AFTER:.0f} seconds, so the server ended it."
-            before = running.order
-            order = Order(
-                before.study, before.seeds, "cancelled", 0, before.progress, before.rows, before.problem or lost
-            )
-        running.order = order
-        return running
-
-    def of(self, study: Study) -> Own | None:
-        """Return what was measured of just this study."""
-        own = self.owns.get(study.name)
-        return own if own is not None and own.study == study else None
-
-
-def measuring() -> Measuring:
-    """Return this session's orders."""
-    found = cast("Measuring | None", st.session_state.get("measuring"))
-    if found is None:
-        found = st.session_state["measuring"] = Measuring()
-    return found
+Place = tuple[str, Mapping[str, str]]  # a page and its query
 
 
 def watched(study: Study, draw: Callable[[Own | None], None]) -> None:
     """Draw what depends on a study's own runs, again and again while they come and never otherwise."""
-    mine = measuring()
-    mine.look()
-    own = mine.of(study)
+    measuring().look()
+    own = measuring().of(study)
     pace = own.pace if own is not None else None
+    if own is not None and not own.running and measuring().news == study.name:
+        measuring().news = ""
 
     def look() -> None:
-        mine.look()
-        now = mine.of(study)
+        measuring().look()
+        now = measuring().of(study)
         if pace != (now.pace if now is not None else None):
             st.rerun()  # the whole page: it is looked at again as often as what runs changes, or no more
         draw(now)
@@ -114,7 +39,52 @@ def watched(study: Study, draw: Callable[[Own | None], None]) -> None:
     st.fragment(look, run_every=pace)()
 
 
-def panel(study: Study, own: Own | None, *, words: str, usual: int = USUAL_SEEDS) -> None:
+def elsewhere(study: Study | None = None) -> None:
+    """Say how far another study of this session is, or that it has ended; where none is, a page asks for nothing."""
+    own = measuring().look()
+    if own is None or own.study == study:
+        ended = measuring().owns.get(measuring().news)
+        if ended is not None and ended.study != study:
+            _bar(ended, _came_to(ended.order), "See what came")
+        return
+    pace, name = own.pace, own.study.name
+
+    def look() -> None:
+        now = measuring().look()
+        if now is None or now.study.name != name or now.pace != pace:
+            measuring().news = name if now is None or now.study.name != name or not now.running else ""
+            st.rerun()
+        else:
+            _bar(now, _far(now.order), "Show it")
+
+    st.fragment(look, run_every=pace)()
+
+
+def _bar(own: Own, words: str, label: str) -> None:
+    with st.container(key="elsewhere", border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"“{plain(own.study.title)}”: {plain(words)}", width="stretch")
+        if own.page:
+            st.page_link(own.page, label=label, icon=":material/arrow_forward:", query_params=dict(own.query))
+        if own.running:
+            st.button("Cancel it", key="cancel-elsewhere", on_click=measuring().cancel)
+        else:
+            st.button("Close", key="close-elsewhere", on_click=_close, type="tertiary")
+
+
+def _close() -> None:
+    measuring().news = ""
+
+
+def fresh(study: Study, own: Own | None) -> int:
+    """Return the first seed that neither the shipped rows nor this session's last order has used.
+
+    With the shipped seeds a server can only say that it computes alike; new ones are evidence of their own.
+    """
+    shipped = [row["seed"] for row in shipped_rows(study.name)]
+    return max([0, *(seed + 1 for seed in shipped), *([own.order.first + own.order.seeds] if own else [])])
+
+
+def panel(study: Study, own: Own | None, *, words: str, place: Place, usual: int = USUAL_SEEDS) -> None:
     """Draw the button with its number of seeds, or how far the study is and the button that ends it."""
     mine = measuring()
     if mine.problem:
@@ -125,54 +95,77 @@ def panel(study: Study, own: Own | None, *, words: str, usual: int = USUAL_SEEDS
         st.button("Cancel", key="cancel-measuring", on_click=mine.cancel)
         return
     if workers() == 0:
-        st.caption(f"{OFF} {_elsewhere(study) if study.name in STUDIES else ''}".strip())
+        st.caption(f"{OFF} {_on_your_own(study) if study.name in STUDIES else ''}".strip())
     elif (most := affordable(study)) == 0:
         trainings = len(study.trials(range(1)))
-        st.caption(f"{trainings} trainings: at most {MAX_TRIALS} are run here for one visitor. {_elsewhere(study)}")
+        st.caption(f"{trainings} trainings: at most {MAX_TRIALS} are run here for one visitor. {_on_your_own(study)}")
     else:
-        _start(study, most, words, usual)
+        _start(study, min(most, usual), most, words, (fresh(study, own), place))
     if own is not None:
         _ended(own.order)
 
 
-def _elsewhere(study: Study) -> str:
+def _on_your_own(study: Study) -> str:
     """What a reader can do instead; a study that he made up has no name on the command line."""
     known = study.name in STUDIES
     return f"On your own machine: `python -m bnviz study {study.name}`." if known else "Take fewer values on an axis."
 
 
-def _start(study: Study, most: int, words: str, usual: int) -> None:
-    mine = measuring()
-    other = next((own for own in mine.owns.values() if own.running), None)
+def _start(study: Study, usual: int, most: int, words: str, where: tuple[int, Place]) -> None:
+    first, (page, query) = where
+    other = measuring().running
     with st.container(horizontal=True, vertical_alignment="bottom", key="measure-again"):
         seeds = 1
         if most > 1:
             seeds = st.number_input(
-                "Seeds", 1, most, min(most, usual), key=f"seeds-{study.name}", width=130,
+                "New seeds", 1, most, usual, key=f"seeds-{study.name}", width=130,
                 help="Each seed is a training of every network with other initial weights and batches. A claim's "
                 f"verdict needs {FEWEST}.",
             )  # fmt: skip
         st.button(
-            words, key="measure", type="primary", on_click=lambda: mine.start(study, seeds), disabled=other is not None
-        )
-        trainings = len(study.trials(range(seeds)))
-        st.caption(f"{trainings} trainings on this server" if trainings > 1 else "1 training on this server")
+            words, key="measure", type="primary", disabled=other is not None,
+            on_click=lambda: measuring().start(study, seeds, first, page, query),
+        )  # fmt: skip
+    trainings = len(study.trials(range(first, first + seeds)))
+    st.caption(f"{_trainings(trainings)} on this server, with {_which(first, seeds)}. {_why(study)}".strip())
     if other is not None:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.caption(f"“{plain(other.study.title)}” is being measured: one study at a time.")
-            st.button("Cancel that one", key="cancel-other", on_click=mine.cancel)
+        st.caption(f"“{plain(other.study.title)}” is being measured: one study at a time.")
 
 
-def _progress(order: Order) -> None:
+def _trainings(count: int) -> str:
+    return f"{count} training{'s' * (count != 1)}"
+
+
+def _why(study: Study) -> str:
+    """Why these seeds."""
+    shipped = sorted({row["seed"] for row in shipped_rows(study.name)})
+    if not shipped:
+        return ""
+    had = _which(shipped[0], shipped[-1] - shipped[0] + 1).removeprefix("seeds ").removeprefix("seed ")
+    return (
+        f"What is shipped has {had}: other seeds are new evidence, and may disagree. "
+        f"`python -m bnviz study {study.name} --check` repeats shipped ones."
+    )
+
+
+def _which(first: int, seeds: int) -> str:
+    return f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}"
+
+
+def which_seeds(order: Order) -> str:
+    """Return an order's seeds in words."""
+    return _which(order.first, order.seeds)
+
+
+def _far(order: Order) -> str:
+    """How far an order is, in words."""
     progress = order.progress
     done = progress.kept + progress.done
     if order.state == "waiting":
-        text = f"Place {order.place} in the queue"
+        text = f"place {order.place} in the queue"
         if order.wait is not None:
             text += f", its turn comes in about {duration(order.wait)}"
-        count = f"{done} of {progress.total} trainings done" if done else f"{progress.total} trainings"
-        st.progress(done / max(1, progress.total), text=f"{text}; {count}.")
-        return
+        return f"{text}; {f'{done} of ' if done else ''}{_trainings(progress.total)}{' done' * bool(done)}."
     parts = [f"{done} of {progress.total} trainings done"]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
@@ -180,8 +173,26 @@ def _progress(order: Order) -> None:
         parts.append("the server's worker starts")
     elif progress.seconds_left is not None and progress.left:
         parts.append(f"about {duration(progress.seconds_left)} left")
-    st.progress(done / max(1, progress.total), text=", ".join(parts) + ".")
-    st.caption(f"{_seeds(order.seeds)}. Keep this page open: a minute elsewhere ends it.")
+    return ", ".join(parts) + "."
+
+
+def _came_to(order: Order) -> str:
+    """What became of an order, in words."""
+    came = f"{order.progress.done} of {_trainings(order.progress.total)}"
+    return {"done": f"measured here, {came}.", "failed": f"could not be measured: {order.problem}"}.get(
+        order.state, f"ended after {came}. {order.problem}".strip()
+    )
+
+
+def _progress(order: Order) -> None:
+    progress = order.progress
+    words = _far(order)
+    st.progress((progress.kept + progress.done) / max(1, progress.total), text=plain(words[:1].upper() + words[1:]))
+    seeds = which_seeds(order)
+    st.caption(
+        f"{seeds[:1].upper()}{seeds[1:]}. It goes on while Claims or Maps is open; {FREED_AFTER:.0f} seconds without "
+        "either end it."
+    )
 
 
 def _ended(order: Order) -> None:
@@ -200,8 +211,8 @@ def _seeds(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time to wait in words."""
-    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{round(seconds / 60)} min"
+    """Return an estimated time in words, no finer than an estimate is."""
+    return f"{max(5, 5 * round(seconds / 5))} s" if seconds < 90 else f"{round(seconds / 60)} min"
 
 
 def said_seeds(rows: Sequence[Result]) -> str:

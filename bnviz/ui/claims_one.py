@@ -12,11 +12,13 @@ from bnviz.studies.results import Result
 from bnviz.studies.rules import FEWEST
 from bnviz.studies.study import Finding, Verdict
 from bnviz.ui.address import plain
-from bnviz.ui.claims_evidence import disagreement, experiment_figure, made_with, shipped_rows, shipped_verdict
+from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows, shipped_verdict
 from bnviz.ui.claims_figure import figure
 from bnviz.ui.claims_lab import show_experiment_link
 from bnviz.ui.claims_marks import mark, outcome_mark
-from bnviz.ui.claims_measure import Own, panel, said_seeds, watched
+from bnviz.ui.claims_measure import elsewhere, panel, said_seeds, watched, which_seeds
+from bnviz.ui.claims_own import Own
+from bnviz.ui.claims_picture import picture
 
 ROLES = {
     "test": "Test",
@@ -29,6 +31,7 @@ ROLES = {
 
 def show_claim(claim: Claim) -> None:
     """Draw a claim, its evidence as it comes, and at the end sources and the rule."""
+    elsewhere(claim)
     st.subheader(plain(claim.title), anchor=False)
     said, needs = st.columns(2, gap="medium")
     said.markdown(f"**As it is put.** “{plain(claim.said)}”")
@@ -51,25 +54,30 @@ def _evidence(claim: Claim, own: Own | None) -> None:
     again = claim.judge(mine) if own is not None and mine and not own.running else None
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True):
-        _verdict(claim, "The verdict", verdict, rows)
-        if again is not None:
-            _verdict(claim, "Measured here", again, mine)
+        if own is None or again is None:
+            _verdict(claim, "The verdict", verdict, rows, said_seeds(rows))
+        else:
+            shipped, here = st.columns(2, gap="medium")
+            with shipped:
+                _verdict(claim, "Shipped", verdict, rows, said_seeds(rows))
+            with here:
+                _verdict(claim, "Measured here", again, mine, f"new {which_seeds(own.order)}")
             _compare(claim, mine, again)
     with right, st.container(border=True):
         st.markdown("**Measure again here**")
-        panel(claim, own, words="Measure again")
+        panel(claim, own, words="Measure again", place=("claims.py", {"claim": claim.name}))
     _experiments(claim, rows, verdict, mine, again)
 
 
-def _verdict(claim: Claim, heading: str, verdict: Verdict, rows: Sequence[Result]) -> None:
-    st.html(f'<p class="bnviz-verdict"><b>{heading}</b> {mark(verdict.kind, large=True)}</p>')
+def _verdict(claim: Claim, heading: str, verdict: Verdict, rows: Sequence[Result], seeds: str) -> None:
+    st.html(f'<p class="bnviz-verdict"><b>{heading}</b> {mark(verdict, large=True)}</p>')
     if not rows:
         st.markdown("No results of it come with this version: measure it yourself.")
         return
     said = _counted("prediction", claim.outcomes(verdict, "test", "counter"))
     more = [_counted(name, claim.outcomes(verdict, name)) for name in ("premise", "correction")]
     st.markdown(plain(verdict.sentence))
-    st.caption(f"{'; '.join(part for part in (said_seeds(rows), said, *more) if part)}.")
+    st.caption(f"{'; '.join(part for part in (seeds, said, *more) if part)}.")
 
 
 def _counted(name: str, outcomes: Sequence[str]) -> str:
@@ -122,7 +130,7 @@ def _experiment(
         st.markdown(f"{lead}: {plain(experiment.predicted)}")
     if rows[0] or rows[1]:
         figure(
-            experiment_figure(experiment, *rows), key=f"figure-{claim.name}-{experiment.key}", revision=claim.name,
+            picture(claim.name, experiment, *rows), key=f"figure-{claim.name}-{experiment.key}", revision=claim.name,
             alt=f"{experiment.title}: {experiment.label}. {found.sentence if rows[0] else ''}",
         )  # fmt: skip
     if rows[0]:

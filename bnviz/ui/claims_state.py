@@ -55,6 +55,11 @@ class ClaimsState:
         self.problem = None
         self.address.acted = True
 
+    def show_all(self) -> None:
+        """Show the whole list."""
+        self.change(verdict=None)
+        self.epoch += 1
+
 
 def claims_state() -> ClaimsState:
     """Return this session's state; read from the address at first, and again when somebody changed the address."""

@@ -89,7 +89,7 @@ def _varied(state: LabState) -> list[str]:
     key = _key(state, "-".join(["varied", *differ, *asked]))
 
     def choose() -> None:
-        chosen = st.session_state[key]
+        chosen = [name for name in st.session_state[key] if name in PLAIN_FIELDS]  # a browser may send anything
         st.session_state["varied"] = chosen
         state.address.acted = True
         merged = {

@@ -15,13 +15,15 @@ from bnviz.experiment.words import LABELS, value_label
 from bnviz.figures.maps import Field, Side, accuracy_map
 from bnviz.sharing.link import encode
 from bnviz.studies.default_maps import MAPS
-from bnviz.studies.maps import Axis, Grid, MapStudy, border
+from bnviz.studies.map_axes import Axis
+from bnviz.studies.maps import Grid, MapStudy, border
 from bnviz.studies.results import Result
 from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows
 from bnviz.ui.claims_figure import figure
 from bnviz.ui.claims_lab import LAB, lab_link
-from bnviz.ui.claims_measure import Own, panel, said_seeds, watched
+from bnviz.ui.claims_measure import elsewhere, panel, said_seeds, watched
+from bnviz.ui.claims_own import Own, remember
 from bnviz.ui.maps_own import show_form
 from bnviz.ui.maps_state import MapsState, OwnMap, encode_maps, maps_state
 
@@ -38,11 +40,22 @@ def show() -> None:
         st.error(plain(state.problem))
         state.problem = None
     state.address.write(encode_maps(state.shown))
+    study = state.study
+    elsewhere(study)
+    _intro()
     _chooser(state)
     show_form(state)
-    study = state.study
-    st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))} Each cell is a network of its own.")
+    st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))}")
     watched(study, lambda own: _map(state, study, own))
+    remember()
+
+
+def _intro() -> None:
+    st.markdown(
+        "**Which networks train?** Each square is a network of its own, trained with the settings on the two axes. The "
+        "brighter, the higher its test accuracy; the white line parts those that train from those that don't. Click a "
+        "square (or Tab, arrow keys, Enter) to see its numbers and open its run in the lab."
+    )
 
 
 def _chooser(state: MapsState) -> None:
@@ -73,6 +86,8 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
     shown = mine if own is not None and (mine or own.running) and _shows_own(study, bool(rows)) else rows
     grid = study.grid(shown)
     waiting = own is not None and own.running and shown is not rows
+    if not rows:
+        _measure(state, study, own, rows)  # first, as nothing else can be done with an empty map
     columns = st.columns(2, gap="medium") if len(study.arms) > 1 else [st.container()]
     for arm, (name, _) in enumerate(study.arms):
         with columns[arm % len(columns)]:
@@ -85,12 +100,18 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
             if state.chosen is not None and state.chosen[0] == arm:
                 _chosen(state.chosen, study, grid)
     _legend(study, grid, shown)
+    if rows:
+        _measure(state, study, own, rows)
+    st.caption(plain(f"Shipped: {made_with(rows)}.") if rows else "No results of this map come with the app.")
+
+
+def _measure(state: MapsState, study: MapStudy, own: Own | None, rows: Sequence[Result]) -> None:
     with st.container(border=True):
         st.markdown("**Measure it here**")
-        panel(study, own, words="Measure again" if rows else "Measure this map", usual=1)
-        if own is not None and not own.running and rows and mine:
-            _compare(study, mine)
-    st.caption(plain(f"Shipped: {made_with(rows)}.") if rows else "No results of this map come with the app.")
+        words = "Measure again" if rows else "Measure this map"
+        panel(study, own, words=words, place=("maps.py", encode_maps(state.shown)), usual=1)
+        if own is not None and not own.running and rows and own.rows:
+            _compare(study, own.rows)
 
 
 def _shows_own(study: MapStudy, both: bool) -> bool:
@@ -151,7 +172,7 @@ def _hover(study: MapStudy, grid: Grid, here: tuple[int, int, int], reason: str,
         for axis, place in ((study.x, column), (study.y, row))
     )
     if reason:
-        return f"{where}: no such network, {reason}"
+        return f"{where}: no network can have these settings: {reason}"
     if not grid.seeds[here]:
         return f"{where}: {'measuring …' if waiting else 'not measured'}"
     word = "trains" if grid.trains[here] else "does not train"
@@ -183,13 +204,11 @@ def known_border(grid: Grid, arm: int) -> list[tuple[float, float, float, float]
 
 def _legend(study: MapStudy, grid: Grid, rows: Sequence[Result]) -> None:
     if not np.any(grid.seeds):
-        gaps = " Cells marked × can't be: hover over them to read why." if _has_gaps(study) else ""
-        st.caption(f"Nothing is measured yet.{gaps} Click a cell to see its run in the lab.")
+        st.caption(f"Nothing is measured yet.{_gaps(study)}")
         return
-    impossible = " × is a network that there can't be: hover over it to read why." if _has_gaps(study) else ""
     st.caption(
         f"Mean of {said_seeds(rows)}. The white line is the border: a network trains beyond {_beyond(study, grid)}, "
-        f"halfway from chance to the best on the map.{impossible} Click a cell to see its run in the lab."
+        f"halfway from chance to the best on the map.{_gaps(study)}"
     )
 
 
@@ -200,8 +219,11 @@ def _beyond(study: MapStudy, grid: Grid) -> str:
     return ", ".join(f"{threshold:.0%} on {value_label(dataset)}" for dataset, threshold in found.items())
 
 
-def _has_gaps(study: MapStudy) -> bool:
-    return any(cell.config is None for cell in study.cells)
+def _gaps(study: MapStudy) -> str:
+    """What a cross means, where there are any."""
+    if all(cell.config is not None for cell in study.cells):
+        return ""
+    return " No network can have the settings of a cell marked ×: hover over it to read why."
 
 
 def _chosen(chosen: tuple[int, int, int], study: MapStudy, grid: Grid) -> None:
@@ -224,7 +246,7 @@ def _chosen(chosen: tuple[int, int, int], study: MapStudy, grid: Grid) -> None:
 
 def _numbers(study: MapStudy, grid: Grid, here: tuple[int, int, int], reason: str) -> str:
     if reason:
-        return f"no such network: {reason}"
+        return f"no network can have these settings: {reason}"
     if not grid.seeds[here]:
         return "not measured yet"
     word = "it trains" if grid.trains[here] else "it does not train"
@@ -236,4 +258,4 @@ def _compare(study: MapStudy, mine: Sequence[Result]) -> None:
     if difference is not None:
         st.warning(f"**The runs here disagree.** {plain(difference)}.")
     else:
-        st.success("The runs here agree with the shipped map, but for single cells at the border.")
+        st.success("The runs here agree with the shipped map, except for single cells at the border.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from bnviz.studies.default_maps import DEPTHS, DEVIATIONS, RATES, SIZES
 from bnviz.studies.maps import MAX_CELL_STEPS, MAX_CELLS
 from bnviz.studies.service import MAX_TRIALS
 from bnviz.ui.address import plain
-from bnviz.ui.maps_state import STEPS, MapsState, OwnMap, own_map, text_of, values_of
+from bnviz.ui.maps_state import POINT, STEPS, MapsState, OwnMap, own_map, text_of, values_of
 
 FIELDS = [name for name in PLAIN_FIELDS if name not in ("seed", "data_seed")]
 OFFERED: dict[str, tuple[Any, ...]] = {
@@ -36,6 +37,23 @@ def offered(name: str) -> str:
     return ", ".join(map(text_of, values))
 
 
+def typed(name: str, text: str) -> tuple[Any, ...]:
+    """Read values as people write them, each of which the field has to allow; raises `ConfigError` that names it."""
+    try:
+        return _allowed(name, text)
+    except ConfigError as error:
+        tight = re.search(r"\d,\d", text) and not str(error).endswith(POINT[1:])
+        raise ConfigError(name, f"{error}: {POINT}" if tight else str(error)) from None
+
+
+def _allowed(name: str, text: str) -> tuple[Any, ...]:
+    check = ExperimentConfig.__dataclass_fields__[name].metadata["check"]
+    values = tuple(check(name, value) for value in values_of(name, text))
+    if len(values) < 2 or len(set(values)) < len(values):
+        raise ConfigError(name, f"{name} needs two or more different values; got {text!r:.60}")
+    return values
+
+
 def show_form(state: MapsState) -> None:
     """Draw the form; what is not allowed is said below it and nothing is lost."""
     own = state.shown if isinstance(state.shown, OwnMap) else None
@@ -51,7 +69,7 @@ def show_form(state: MapsState) -> None:
         )
         if st.button("Show this map", key="show-own-map", type="primary"):
             try:
-                sides = [(name, values_of(name, text)) for name, text in (x, y)]
+                sides = [(name, typed(name, text)) for name, text in (x, y)]
                 made = own_map(base(), sides[0], sides[1], int(steps))
                 made.study()
             except ConfigError as error:

@@ -6,6 +6,7 @@ the map's arms. Only known fields are read, and every value passes the configura
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,6 +28,8 @@ OWN_KEYS = ("x", "y", "steps")
 KEYS = ("map", *OWN_KEYS, *(key for key in LAB_KEYS if key not in (*VIEW_KEYS, "turns")))
 FIRST = next(iter(MAPS))
 STEPS = 150
+POINT = "a comma parts two values, and decimals have a point, as in 0.01, 0.1, 1"
+MIXED = re.compile(r"\d,\d.*,\s|,\s.*\d,\d")  # a comma as some write decimals, and one between values
 AxisValues = tuple[str, tuple[Any, ...]]
 
 
@@ -113,8 +116,11 @@ def axis_of(side: str, text: str) -> AxisValues:
 
 
 def values_of(name: str, text: str) -> tuple[Any, ...]:
-    """Read a field's values, a comma between them; numbers in rising order."""
-    parts = [part.strip() for part in text.replace(";", ",").split(",") if part.strip()]
+    """Read a field's values, a comma or a semicolon between them; numbers in rising order."""
+    separator = ";" if ";" in text else ","
+    if separator == "," and isinstance(getattr(ExperimentConfig, name, None), float) and MIXED.search(text):
+        raise LinkError(name, f"{name}: where do values end in {text!r:.60}? {POINT[0].upper()}{POINT[1:]}")
+    parts = [part.strip() for part in text.split(separator) if part.strip()]
     values = [from_text(name, part) for part in parts[:500]]
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
     return tuple(sorted(values) if numbers else values)

@@ -6,15 +6,17 @@ from typing import Any
 
 import streamlit as st
 
+from bnviz.live.places import FullError
 from bnviz.live.playback import Playback
-from bnviz.live.registry import REGISTRY, FullError
+from bnviz.live.registry import REGISTRY
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.recording_schema import RecordingError
 from bnviz.sharing.recordings_link import encode_recordings
 from bnviz.ui.address import plain
 from bnviz.ui.component import stub
-from bnviz.ui.recordings_state import RecordingsState, Source, recordings_state
+from bnviz.ui.recordings_sources import Source
+from bnviz.ui.recordings_state import RecordingsState, recordings_state
 
 LINES = {"digits-conv": "A convolutional net on digits, with BatchNorm2d", "dying-mlp": "A deep plain MLP that dies"}
 HOW = """

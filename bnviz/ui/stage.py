@@ -6,7 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.live.registry import REGISTRY, FullError
+from bnviz.experiment.presets import PRESETS
+from bnviz.live.places import FullError
+from bnviz.live.registry import REGISTRY
 from bnviz.live.routes import SOCKET, assets_path
 from bnviz.ui.component import stub
 from bnviz.ui.state import LabState
@@ -30,8 +32,18 @@ def stage(state: LabState) -> None:
         "socket": SOCKET,
         "assets": assets_path(),
         "view": {"layer": link.shown_layer, "charts": link.charts and list(link.charts), "until": link.until},
+        "lesson": lesson(link.preset),
     }
     _mount(key="stage", data=data, on_view_change=lambda: _follow(state), on_lost_change=lambda: None)
+
+
+def lesson(name: str | None) -> dict[str, Any] | None:
+    """Return how the stage opens for a lesson; None for an experiment of one's own, which changes nothing there."""
+    if name is None:
+        return None
+    preset = PRESETS[name]
+    options = {chart: list(names) for chart, names in preset.options.items()}
+    return {"name": name, "speed": preset.speed, "point": preset.point, "options": options}
 
 
 def _follow(state: LabState) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
+import psutil
 import pytest
 
 from bnviz.experiment.presets import PRESETS
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.default_maps import MAPS
-from tests.browser.driver import Visit
+from tests.browser.driver import Server, Visit
 
 pytestmark = pytest.mark.browser
 CHEAP = "divides-by-the-variance"
@@ -42,9 +44,14 @@ def test_every_claim_stands_on_the_first_page_with_its_verdict_in_word_and_shape
         "[...document.querySelectorAll('.bnviz-mark')].map(m => getComputedStyle(m, '::before').maskImage.slice(0, 15))"
     )
     assert set(masks) == {'url("data:image'}
-    visit.page.get_by_role("radio", name="refuted").click()
+    pill = visit.page.get_by_role("radio", name="refuted")
+    pill.click()
     visit.wait_query("verdict", "refuted")
     visit.wait(f"document.querySelectorAll('[class*=st-key-claim-row-]').length < {len(CLAIMS)}")
+    assert pill.is_checked()
+    visit.page.click(".st-key-show-all button")
+    visit.wait(f"document.querySelectorAll('[class*=st-key-claim-row-]').length === {len(CLAIMS)}")
+    assert not visit.page.get_by_role("radio", name="refuted").is_checked()
 
 
 def test_a_click_opens_a_claim_back_returns_and_its_networks_open_in_the_lab(visit):
@@ -93,6 +100,80 @@ def test_a_cheap_claim_is_measured_again_to_its_end_and_figures_stay_mounted_and
     visit.wait("[...document.querySelectorAll('.bnviz-figure')].every((node) => node.kept)")
     visit.wait("document.querySelector('.bnviz-figure').textContent.includes('measured here, 5 seeds')")
     assert visit.js(RANGE) == zoomed
+    visit.page.reload()
+    visit.wait("document.body.innerText.includes('Measured here')")
+    assert "own" not in visit.page.url, "whoever gets the link does not get the rows"
+
+
+def test_two_visitors_wait_for_each_other_and_who_cancels_leaves_no_process(visit, chromium, app):
+    go(visit, f"claims?claim={LONG}")
+    visit.page.click(".st-key-measure button")
+    visit.wait("/\\d+ of \\d+ trainings done/.test(document.body.innerText)")
+    with chromium.new_context(reduced_motion="reduce") as context:
+        other = Visit(context.new_page(), app.url)
+        go(other, f"claims?claim={CHEAP}")
+        other.page.click(".st-key-measure button")
+        other.wait("/Place 1 in the queue/.test(document.body.innerText)")
+        visit.wait("/[1-9]\\d* of \\d+ trainings done/.test(document.body.innerText)")
+        working = {child.pid for child in workers(app)}
+        assert working
+        visit.page.click(".st-key-cancel-measuring button")
+        visit.wait("/Cancelled after \\d+ of \\d+ trainings/.test(document.body.innerText)")
+        assert not working & {child.pid for child in workers(app)}
+        other.wait("document.body.innerText.includes('Measured here')")
+        other.check_manners()
+
+
+def workers(app: Server) -> list[psutil.Process]:
+    """The server's processes that train."""
+    children = psutil.Process(app.process.pid).children(recursive=True)
+    with suppress(psutil.NoSuchProcess):
+        return [one for one in children if any("LokyProcess" in word for word in one.cmdline())]
+    return workers(app)  # one has ended meanwhile
+
+
+def test_an_order_is_followed_from_the_list_and_from_the_maps(visit):
+    go(visit, f"claims?claim={LONG}")
+    visit.page.click(".st-key-measure button")
+    visit.page.wait_for_selector(".st-key-cancel-measuring")
+    visit.page.click(".st-key-all-claims button")
+    said = "document.querySelector('.st-key-elsewhere')?.textContent ?? ''"
+    first = visit.wait(f"({said}).match(/(\\d+) of \\d+ trainings done/)?.[1]")
+    visit.page.get_by_role("link", name="Maps", exact=True).click()
+    visit.wait(f"Number(({said}).match(/(\\d+) of \\d+ trainings done/)?.[1] ?? 0) > {first}")
+    visit.page.click(".st-key-cancel-elsewhere button")
+    visit.wait(f"/ended after \\d+ of \\d+ trainings/.test({said})")
+    visit.page.locator(".st-key-elsewhere").get_by_role("link").click()
+    visit.wait("/Cancelled after \\d+ of \\d+ trainings/.test(document.body.innerText)")
+    assert visit.query() == {"claim": LONG}
+
+
+def test_a_map_is_read_and_picked_from_by_keyboard(visit):
+    study = MAPS["rate-and-depth"]
+    go(visit, f"maps?map={study.name}")
+    figures_drawn(visit, len(study.arms))
+    visit.page.locator(".bnviz-figure").first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "ArrowLeft", "ArrowDown", "ArrowDown"):
+        visit.page.keyboard.press(key)
+    visit.wait(
+        "document.querySelector('.bnviz-cell-said').textContent.startsWith('learning rate 0.03, hidden layers 1')"
+    )
+    visit.wait("document.querySelector('.bnviz-cell-mark').checkVisibility()")
+    visit.page.keyboard.press("Enter")
+    card = visit.page.locator(".st-key-chosen-cell")
+    card.wait_for()
+    assert "Learning rate 0.03, hidden layers 1" in card.inner_text()
+
+
+def test_the_noisy_lesson_opens_as_its_words_say_and_the_next_one_as_usual(labs):
+    lab = labs().open("?preset=noisy-batch")
+    shown = """[document.querySelector('[data-bnviz=speed]').value,
+      document.querySelector('[data-bnviz=point]').selectedOptions[0].textContent,
+      document.querySelector('[data-bnviz=chart-drift] .bnviz-toggle:last-child').ariaPressed].join()"""
+    lab.wait(f"{shown} === '10,after norm,true'")
+    lab.page.get_by_role("combobox", name="Lesson").click()
+    lab.page.get_by_role("option", name=PRESETS["circles"].title).click()
+    lab.wait(f"{shown} === '0,before norm,false'")
 
 
 def test_a_study_that_runs_is_cancelled_and_what_came_stays(visit):

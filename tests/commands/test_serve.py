@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 
 from bnviz.commands import serve as command
 from bnviz.live.server import listen
-from tests.commands.conftest import COMMAND, ROOT, bnviz
+from tests.commands.conftest import COMMAND, ROOT, bnviz, lines
 
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("STREAMLIT_", "BNVIZ_"))}
 
@@ -98,6 +98,34 @@ def test_bad_options_are_named(options: list[str], said: str, monkeypatch: pytes
     assert said in result.stderr
 
 
+@pytest.mark.parametrize("variable", ["BNVIZ_LIVE_RUNS", "BNVIZ_RECORDINGS_MIB", "BNVIZ_STUDY_WORKERS"])
+def test_a_limit_that_is_no_number_is_named_with_what_is_allowed(variable: str):
+    said = refusal([*COMMAND, "serve", "--port", "0"], variable)
+    assert said.returncode == 2
+    assert said.stderr.startswith(f"bnviz: {variable} must be a whole number from ")
+    assert said.stderr.endswith("got 'many'\n")
+
+
+def test_streamlits_own_command_says_it_as_well():
+    said = refusal([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "0"], "BNVIZ_WAITING")
+    assert said.returncode != 0
+    assert "bnviz: BNVIZ_WAITING must be a whole number from 0 to 10000" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def refusal(command: list[str], variable: str) -> subprocess.CompletedProcess[str]:
+    environment = ENVIRONMENT | {variable: "many"}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )  # fmt: skip
+
+
+def test_the_start_line_says_the_limits_that_hold():
+    with served(BNVIZ_LIVE_RUNS="7", BNVIZ_WAITING="9", BNVIZ_RECORDINGS_MIB="100") as (process, _url):
+        line = process.start_line  # type: ignore[attr-defined]
+    assert "at most 7 live runs and 9 waiting, 64 recordings of 100 MiB in all" in line
+
+
 def test_a_variable_stands_in_for_an_option_and_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("BNVIZ_MAX_CONNECTIONS", "few")
     result = bnviz("serve")
@@ -116,3 +144,12 @@ def test_asking_how_to_serve_loads_no_server():
     script = "import sys; from bnviz.commands.app import app; print('uvicorn' in sys.modules, 'torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_bench_opens_pages_plays_them_sees_what_it_takes_and_the_server_has_nothing_to_say():
+    (load,) = lines(bnviz("bench", "serve", "--runs", "2", "--seconds", "1", "--json"))
+    assert load["runs"] == 2
+    assert load["steps"] >= load["least_steps"] > 0
+    assert load["updates"] >= load["least_updates"] > 0
+    assert load["longest_health"] >= load["health"] > 0
+    assert (load["cpu"] > 0, load["memory"] > 50, load["target"]) == (True, True, None)

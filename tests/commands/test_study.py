@@ -19,8 +19,9 @@ from bnviz.studies import results
 from bnviz.studies.bench import Used
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.catalogue import STUDIES as REAL_STUDIES
-from bnviz.studies.claim import said
+from bnviz.studies.claim import Claim
 from bnviz.studies.default_maps import MAPS
+from bnviz.studies.effect_words import sentence
 from bnviz.studies.perform import Progress
 from bnviz.studies.results import as_result, to_table, write
 from bnviz.studies.rules import Estimate
@@ -76,17 +77,44 @@ def test_a_study_prints_its_verdict_and_keeps_its_rows_in_one_file(notes: Path):
     assert len(list(Path("kept").iterdir())) == 1
 
 
-@pytest.mark.parametrize("unit", sorted({claim.experiments[0].effect.unit for claim in CLAIMS.values()}))
-def test_a_claim_s_effect_is_said_once_in_the_unit_it_has(unit: str, capsys: pytest.CaptureFixture[str]):
-    claim = next(one for one in CLAIMS.values() if one.experiments[0].effect.unit == unit)
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_a_claim_s_verdict_is_followed_by_every_experiment_with_its_effect_and_interval(
+    claim: Claim, capsys: pytest.CaptureFixture[str]
+):
     decisive = [experiment.key for experiment in claim.experiments if experiment.prediction]
     verdict = claim.judge(made_up.rows(claim, dict.fromkeys(decisive, True)))
     study._print_verdict(claim, verdict)
-    effect = said(Estimate(verdict.effect, verdict.low, verdict.high, verdict.seeds, verdict.bound), unit)
-    first, title, sentence = capsys.readouterr().out.splitlines()
+    first, title, *experiments = capsys.readouterr().out.splitlines()
     assert first == f"{claim.name}: {verdict.title}, {verdict.seeds} seeds"
     assert title.strip() == claim.title
-    assert sentence.count(effect) == 1
+    for line, experiment, finding in zip(experiments, claim.experiments, verdict.findings, strict=True):
+        assert line.strip().startswith(experiment.title)
+        assert (finding.outcome or "for comparison") in line
+        assert line.endswith(finding.sentence)
+        estimate = Estimate(finding.effect, finding.low, finding.high, finding.seeds, finding.bound)
+        assert sentence(experiment.says, estimate, finding.unit) in line
+
+
+def test_kept_trainings_of_another_torch_are_counted_and_run_again(notes: Path):
+    others = [
+        as_result(one, "quick", Outcome(measures={MEASURE: 9.0}, versions={"torch": "1.0.0", "numpy": "1.2"}))
+        for one in STUDIES["quick"].trials(range(2))
+    ]
+    store = Store("bnviz-studies")
+    for row in others:
+        store.add(row)
+    store.flush()
+    result = bnviz("study", "quick", "--seeds", "3")
+    assert "2 trainings that are kept were made with torch 1.0.0, numpy 1.2" in result.stderr
+    assert sorted(seed for seed, _ in starts(notes)) == [0, 1, 2]
+    assert "are kept were" not in bnviz("study", "quick", "--seeds", "3").stderr
+
+
+def test_other_seeds_than_the_shipped_ones_can_be_measured(notes: Path):
+    result = bnviz("study", "quick", "--first-seed", "10", "--seeds", "2")
+    assert result.exit_code == 0, result.stderr
+    assert "the mean is 10.5" in result.stdout
+    assert sorted(seed for seed, _ in starts(notes)) == [10, 11]
 
 
 def test_a_map_s_verdict_is_what_it_counts(capsys: pytest.CaptureFixture[str]):
@@ -167,7 +195,9 @@ def test_check_fails_where_nothing_is_shipped_or_a_training_fails(notes: Path, s
         (["quikc"], "did you mean quick?"),
         (["zzz"], "--list prints all"),
         (["quick", "--seeds", "0"], "'--seeds'"),
-        (["quick", "--seeds", "2", "--check"], "leave --seeds out"),
+        (["quick", "--seeds", "2", "--check"], "leave --seeds and --first-seed out"),
+        (["quick", "--first-seed", "2", "--check"], "leave --seeds and --first-seed out"),
+        (["quick", "--first-seed", "-1"], "'--first-seed'"),
         (["quick", "--workers", "1000"], "from 1 to 256"),
         (["quick", "--workers", "2", "--cluster", "tcp://1.2.3.4:5"], "leave one out"),
         (["quick", "--out", "notes/file"], "notes/file' is a file"),
@@ -215,13 +245,16 @@ def test_a_study_that_is_stopped_says_how_to_go_on_and_leaves_no_process(tmp_pat
         == f"stopped: what is done is kept in {out}; go on with: bnviz study endless --workers 2 --out {out}"
     )
     assert "Traceback" not in said
+    told = re.findall(r"(\d+) done", said)
+    assert told, said
     assert not any(map(alive, pids))
     done = Store(out).finished(one.key for one in STUDIES["endless"].default_trials())
-    assert len(done) >= 2
+    assert len(done) == int(told[-1]) >= 2
 
 
 def test_progress_in_words():
     assert _text(None) == "starting"
+    assert _text(Progress(10)) == "workers start, 0 failed, 10 left"
     assert _text(Progress(10, 2, 3, 1, 1, 2.25, 125.0)) == (
         "3 done, 2 kept from before, 1 failed, 5 left, 1 worker lost, about 2 min, start-up 2.2 s"
     )

@@ -9,16 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bnviz.figures.claims import Curve, Dots, curves, dots
+from bnviz.figures.claims import Curve, Dots, Look, curves, dots
 from bnviz.figures.maps import Field, Side, accuracy_map
-from bnviz.figures.scale import Scale, log_ticks
+from bnviz.figures.scale import Scale, axis_of, log_ticks, number
 from bnviz.figures.theme import DASHES, SYMBOLS, arm_colour
 
 STEPS = Scale(label="steps to 90 %", log=True)
 SHARE = Scale(label="test accuracy", share=True)
-SLOW = Dots(name="without BN", values=[400.0, math.nan, 300.0], seeds=[0, 1, 2], style=0, cut=1000.0)
-FAST = Dots(name="with BN", values=[40.0, 50.0, 30.0], seeds=[0, 1, 2], style=1, mean=(39.0, 33.0, 45.0))
-OWN = [Dots(name="without BN", values=[410.0], seeds=[0]), Dots(name="with BN", values=[41.0], seeds=[0], style=1)]
+SLOW = Dots(name="without BN", values=[400.0, math.nan, 300.0], seeds=[0, 1, 2], look=Look(0, 0), cut=1000.0)
+FAST = Dots(name="with BN", values=[40.0, 50.0, 30.0], seeds=[0, 1, 2], look=Look(1, 1), mean=(39.0, 33.0, 45.0))
+OWN = [
+    Dots(name="without BN", values=[410.0], seeds=[0]),
+    Dots(name="with BN", values=[41.0], seeds=[0], look=Look(1, 1)),
+]
 
 
 def marks(figure):
@@ -32,10 +35,10 @@ def legend(figure):
 def test_every_seed_is_a_mark_at_its_value_in_its_arms_colour_and_symbol():
     figure = dots([SLOW, FAST], [], STEPS)
     for row, arm in enumerate((SLOW, FAST)):
-        (found,) = [t for t in marks(figure) if t.marker.symbol == SYMBOLS[arm.style]]
+        (found,) = [t for t in marks(figure) if t.marker.symbol == SYMBOLS[arm.look.shape]]
         arrived = [value for value in arm.values if not math.isnan(value)]
         assert list(found.x) == arrived
-        assert found.marker.color == arm_colour(arm.style)
+        assert found.marker.color == arm_colour(arm.look.colour)
         assert all(abs(y - row) < 0.5 for y in found.y)
 
 
@@ -73,7 +76,7 @@ def test_a_log_axis_that_would_lose_a_value_is_linear():
 
 @pytest.mark.parametrize("scale", [STEPS, SHARE])
 def test_axes_have_their_labels(scale):
-    assert dots([FAST], [], scale).layout.xaxis.title.text == scale.label
+    assert dots([FAST], [], scale).layout.xaxis.title.text == scale.label + (" (log scale)" if scale.log else "")
     figure = curves([], [], Scale(label="learning rate"), scale)
     assert figure.layout.xaxis.title.text == "learning rate"
     assert figure.layout.yaxis.title.text == scale.label
@@ -85,7 +88,7 @@ def test_a_name_from_elsewhere_is_shown_as_it_is():
     assert "%{" not in text
 
 
-CURVE = Curve(name="with BN", at=[0.1, 1.0, 10.0], seeds=[0, 1, 2], style=1,
+CURVE = Curve(name="with BN", at=[0.1, 1.0, 10.0], seeds=[0, 1, 2], look=Look(1, 1),
               values=[[0.9, 0.8, 0.95], [0.5, 0.7, 0.6], [math.nan] * 3])  # fmt: skip
 
 
@@ -100,7 +103,7 @@ def test_a_curve_is_the_median_in_a_band_from_lowest_to_highest_and_stops_where_
 
 
 def test_runs_measured_here_are_single_marks_on_the_curves():
-    mine = Curve(name="with BN", at=[0.1, 1.0], seeds=[0], style=1, values=[[0.91], [math.nan]])
+    mine = Curve(name="with BN", at=[0.1, 1.0], seeds=[0], look=Look(1, 1), values=[[0.91], [math.nan]])
     trace = curves([CURVE], [mine], Scale(label="learning rate", log=True), SHARE).data[-1]
     assert (list(trace.x), list(trace.y)) == ([0.1], [0.91])
     assert trace.marker.symbol == f"{SYMBOLS[1]}-open"
@@ -114,6 +117,52 @@ def test_a_log_axis_has_some_ticks_in_rising_order_around_its_values_however_nar
     assert ticks == sorted(ticks)
     assert all(tick > 0 for tick in ticks)
     assert any(low / 2 <= tick <= high * 2 for tick in ticks)
+
+
+def linear_ticks(low, high, *, share=False):
+    axis = axis_of(Scale(label="", share=share), False, [low, high])
+    return axis["tickvals"], axis["ticktext"]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e6), st.booleans())
+def test_no_two_ticks_say_the_same_and_they_surround_the_values(low, size, share):
+    high = low + max(size, abs(low) * 1e-9)
+    values, texts = linear_ticks(low, high, share=share)
+
+    assert 4 <= len(values) <= 10
+    assert len(set(texts)) == len(texts)
+    assert values == sorted(values)
+    assert values[0] <= low
+    assert values[-1] >= high
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "texts"),
+    [(0.985, 0.995, {"98.6%", "99.0%", "99.4%"}), (0.0, 1.0, {"0%", "50%", "100%"}), (0.3, 0.9, {"40%", "80%"})],
+)
+def test_per_cent_have_the_decimals_that_tell_them_apart(low, high, texts):
+    step_texts = linear_ticks(low, high, share=True)[1]
+
+    assert len({text.count(".") for text in step_texts}) == 1
+    assert set(step_texts) & texts
+    assert all(text.endswith("%") for text in step_texts)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.5, 3e-16, -2.0])
+@pytest.mark.parametrize("share", [True, False])
+def test_an_axis_of_one_value_alone_has_a_range_and_ticks_around_it(value, share):
+    axis = axis_of(Scale(label="", share=share), False, [value, value, value])
+
+    assert axis["range"][0] < value < axis["range"][1]
+    assert len(set(axis["ticktext"])) == len(axis["ticktext"]) >= 4
+
+
+def test_small_and_large_numbers_are_written_with_powers_of_ten_and_no_letters():
+    assert [number(value) for value in (1e-7, 2e-15, 5e6, 0.001, 1500.0, 0.0)] == [
+        "10<sup>-7</sup>", "2·10<sup>-15</sup>", "5·10<sup>6</sup>", "0.001", "1,500", "0",
+    ]  # fmt: skip
+    assert linear_ticks(1e-15, 5e-15)[1][1:3] == ["10<sup>-15</sup>", "2·10<sup>-15</sup>"]
+    assert all("e" not in number(tick) for tick in log_ticks(1e-17, 1e9))
 
 
 X = Side(label="learning rate", texts=["0.01", "0.1", "1"], places=[0.01, 0.1, 1.0])
@@ -150,6 +199,21 @@ def test_a_map_has_shared_colours_from_0_to_1_with_a_labelled_bar_and_says_its_a
 def test_cells_meet_halfway_between_their_values_on_the_axis_scale():
     assert X.edges == pytest.approx([10**power for power in (-2.5, -1.5, -0.5, 0.5)])
     assert Y.edges == [-0.5, 0.5, 1.5]
+
+
+def test_values_that_lie_close_are_not_all_written_and_round_ones_are():
+    values = [0.003, 0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 1.0, 3.0]
+    crowded = Side(label="std", texts=[f"{value:g}" for value in values], places=values)
+
+    axis = crowded.axis(0.08)
+
+    assert {"0.01", "0.1", "1"} <= set(axis["ticktext"])
+    assert "0.15" not in axis["ticktext"]
+    assert [f"{value:g}" for value in axis["tickvals"]] == axis["ticktext"]
+    length = math.log(crowded.edges[-1] / crowded.edges[0])
+    logs = np.log(axis["tickvals"])
+    assert (np.diff(logs) >= 0.08 * length).all()
+    assert len(X.axis(0.08)["ticktext"]) == len(X.texts)
 
 
 def test_the_border_is_drawn_where_cells_part():

@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from websockets.sync.client import ClientConnection, connect
 
 from bnviz.experiment.config import ExperimentConfig
+from bnviz.live.limits import Limits
 from bnviz.live.registry import Registry, Seat
 from bnviz.live.routes import routes
 from bnviz.live.workers import Workers
@@ -127,7 +128,7 @@ class Server:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     import_module("bnviz.training.comparison")  # as the app does at its start
-    registry = Registry(Workers(2))
+    registry = Registry(Workers(2), Limits(runs=1000))
     config = uvicorn.Config(
         Starlette(routes=routes(registry)), port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
     )

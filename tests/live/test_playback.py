@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.history import History
 from bnviz.experiment.layout import Layout
 from bnviz.experiment.snapshot import BINS, CELLS, Snapshot
+from bnviz.live.limits import Limits
+from bnviz.live.messages import COMMANDS
 from bnviz.live.packing import MAX_WINDOW, pack, row_bytes
+from bnviz.live.places import KEPT_FOR, FullError
 from bnviz.live.playback import NO_TRAINING, Playback, Recorded
-from bnviz.live.registry import FREED_AFTER, KEPT_FOR, FullError, Registry
+from bnviz.live.registry import Registry
 from bnviz.live.run import LiveRun
-from bnviz.live.stream import COMMANDS
 from bnviz.training.comparison import Comparison
 from tests.live.conftest import Server
 from tests.live.test_registry import Hand
@@ -298,10 +301,10 @@ def test_a_token_of_one_kind_never_reaches_the_other(registry, rng):
     assert not registry.find(played).run.trains
 
 
-def test_places_for_recordings_are_bounded_and_those_that_nobody_watches_go_first(registry, rng, monkeypatch):
+def test_places_for_recordings_are_bounded_and_those_that_nobody_watches_go_first(rng, monkeypatch):
     real, ahead = time.monotonic, [0.0]
-    monkeypatch.setattr(bnviz.live.registry, "MAX_PLAYBACKS", 3)
-    monkeypatch.setattr(bnviz.live.registry.time, "monotonic", lambda: real() + ahead[0])
+    registry = Registry(Hand(), Limits(recordings=3))  # type: ignore[arg-type]
+    monkeypatch.setattr(bnviz.live.registry, "time", SimpleNamespace(monotonic=lambda: real() + ahead[0]))
     source = history(2, 2, rng)
     tokens = [registry.open_playback(None, 0, lambda: playback(source)) for _ in range(3)]
     registry.sit(registry.find(tokens[0]), object())
@@ -312,14 +315,55 @@ def test_places_for_recordings_are_bounded_and_those_that_nobody_watches_go_firs
     assert registry.open_playback(None, 0, lambda: playback(source))
     assert registry.find(tokens[0]) is not None, "it is watched"
     assert registry.find(tokens[1]) is None
-    ahead[0] += FREED_AFTER + 1
+    ahead[0] += registry.limits.freed_after + 1
     registry.find("")
     assert len(registry._seats) == 1
 
 
-def test_recordings_take_no_place_of_those_who_train(registry, rng, monkeypatch):
-    monkeypatch.setattr(bnviz.live.registry, "MAX_RUNS", 1)
+def test_recordings_take_no_place_of_those_who_train(rng):
+    registry = Registry(Hand(), Limits(runs=1))  # type: ignore[arg-type]
     for _ in range(3):
         token = registry.open_playback(None, 0, lambda: playback(history(1, 1, rng, norms=(0,))))
         registry.sit(registry.find(token), object())
     assert not registry.crowded
+
+
+def large(mib: int) -> Playback:
+    """A recording that takes so many MiB; nothing is in its pages, so that no memory is used."""
+    found = playback(history(1, 1, np.random.default_rng(0), norms=(0,)))
+    found.histories[0]._columns["filler"] = np.empty(mib * 2**20, np.uint8)
+    return found
+
+
+def test_a_history_knows_what_it_takes(rng):
+    one = history(3, 5, rng)
+    arrays = [*one._columns.values(), one._ids, one._steps]
+    sparse = [value for rows in one._sparse.values() for value in rows.values()]
+    assert one.nbytes == sum(array.nbytes for array in (*arrays, *sparse)) > 0
+
+
+def test_recordings_are_bounded_in_all_and_those_that_nobody_watches_go_first(monkeypatch):
+    real, ahead = time.monotonic, [0.0]
+    monkeypatch.setattr(bnviz.live.registry, "time", SimpleNamespace(monotonic=lambda: real() + ahead[0]))
+    registry = Registry(Hand(), Limits(recordings_mib=100))  # type: ignore[arg-type]
+    watched, left, newer = (registry.open_playback(None, 0, lambda: large(30)) for _ in range(3))
+    registry.sit(registry.find(watched), object())
+    with pytest.raises(FullError, match=r"may take 100 MiB in all, and this one would take 3\d more"):
+        registry.open_playback(None, 0, lambda: large(30))  # the others' pages are about to come
+    ahead[0] = KEPT_FOR + 1
+    registry.open_playback(None, 0, lambda: large(30))
+    assert [registry.find(token) is not None for token in (watched, left, newer)] == [True, False, True]
+    with pytest.raises(FullError, match="100 MiB"):
+        registry.open_playback(None, 0, lambda: large(101))
+    assert registry.find(watched), "what somebody watches stays"
+
+
+def test_what_many_pages_share_is_counted_once_and_ones_own_gives_way():
+    registry = Registry(Hand(), Limits(recordings_mib=100))  # type: ignore[arg-type]
+    shared = large(60)
+    tokens = [registry.open_playback(None, 0, lambda: Playback(shared.recorded)) for _ in range(5)]
+    assert all(registry.find(token) for token in tokens)
+    registry = Registry(Hand(), Limits(recordings_mib=100))  # type: ignore[arg-type]
+    own = registry.open_playback(None, 0, lambda: large(60))
+    other = registry.open_playback(own, 1, lambda: large(70))
+    assert (registry.find(own), registry.find(other).run.histories[0].nbytes > 70 * 2**20) == (None, True)

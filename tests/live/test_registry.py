@@ -7,9 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 
+import bnviz.live.places
 import bnviz.live.registry
+import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.live.registry import FREED_AFTER, KEPT_FOR, FullError, Registry
+from bnviz.live.places import KEPT_FOR, FullError
+from bnviz.live.registry import SWEPT_AFTER, Registry
 from bnviz.live.run import LiveRun
 
 ARMS = (ExperimentConfig(width=4), ExperimentConfig(width=4, normalization="batch"))
@@ -40,7 +43,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A clock that goes on only when `clock.ahead` grows."""
     real, clock = time.monotonic, SimpleNamespace(ahead=0.0)
     clock.monotonic = lambda: real() + clock.ahead
-    monkeypatch.setattr(bnviz.live.registry, "time", clock)
+    for module in (bnviz.live.registry, bnviz.live.places, bnviz.live.run):
+        monkeypatch.setattr(module, "time", clock)
     return clock
 
 
@@ -91,7 +95,7 @@ def test_another_revision_starts_the_run_anew_at_its_next_turn(registry):
 
 
 def test_an_unwatched_run_is_freed_after_two_minutes_and_not_before(registry, clock):
-    assert FREED_AFTER == 120
+    assert registry.limits.freed_after == 120
     token = open_run(registry)
     clock.ahead = 115
     assert registry.find(token) is not None
@@ -140,29 +144,32 @@ def test_places_are_bounded_and_those_that_are_watched_or_just_opened_stay(regis
     assert len(registry._seats) <= 20
 
 
-def test_networks_that_nobody_watches_go_early_where_too_many_are_alive(registry, clock, monkeypatch):
-    monkeypatch.setattr(bnviz.live.registry, "MAX_RUNS", 3)
-    tokens = [open_run(registry) for _ in range(5)]
-    for token in tokens:
-        registry.find(token).run._comparison = object()
-    clock.ahead = KEPT_FOR + 1
-    assert [registry.find(token) is not None for token in tokens] == [False, False, True, True, True]
+def test_what_was_left_goes_in_time_though_nobody_comes_any_more(registry, clock):
+    lost, unseen = registry.find(open_run(registry)), registry.find(open_run(registry))
+    page = object()
+    registry.sit(lost, page)
+    clock.ahead = 60.0
+    registry.leave(lost, page)
+    sweep = registry.workers.woken[-1]
+    due = sweep.work()
+    assert due == unseen.left + registry.limits.freed_after + SWEPT_AFTER, "the first to go is the one that nobody saw"
+    clock.ahead += due - clock.monotonic()
+    due = sweep.work()
+    assert list(registry._seats.values()) == [lost]
+    clock.ahead += due - clock.monotonic()
+    assert sweep.work() is None, "nothing is left to wait for"
+    assert not registry._seats
 
 
-def test_no_more_runs_are_watched_than_the_server_trains_at_once(registry, monkeypatch):
-    monkeypatch.setattr(bnviz.live.registry, "MAX_RUNS", 2)
-    seats = [registry.find(open_run(registry)) for _ in range(3)]
-    for seat in seats[:2]:
-        assert not registry.crowded
-        registry.sit(seat, object())
-    assert registry.crowded
-
-
-def test_each_watched_run_knows_how_many_share_the_workers(registry):
-    seats = [registry.find(open_run(registry)) for _ in range(3)]
-    pages = [object() for _ in seats]
-    for seat, page in zip(seats, pages, strict=True):
+def test_a_page_that_was_closed_frees_its_run_at_once_and_a_lost_one_does_not(registry):
+    for closed in (True, False):
+        token, page = open_run(registry), object()
+        seat = registry.find(token)
         registry.sit(seat, page)
-    assert [seat.run.crowd for seat in seats] == [3, 3, 3]
-    registry.leave(seats[0], pages[0])
-    assert [seat.run.crowd for seat in seats[1:]] == [2, 2]
+        registry.wish(seat, lambda _number: None)
+        seat.run._comparison = object()
+        registry.leave(seat, page, closed=closed)
+        registry.workers.obey(seat.run)
+        assert (registry.find(token) is None) is closed
+        assert seat.run.started is not closed, "the networks go with it"
+        assert seat.run.placed is not closed

@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.presets import PRESETS
+from bnviz.live.messages import COMMANDS
 from bnviz.live.run import CommandError
-from bnviz.live.stream import COMMANDS, MAX_MESSAGE, REPLACED
+from bnviz.live.stream import MAX_MESSAGE, REPLACED
 from bnviz.training.comparison import Comparison
 from tests.live.conftest import TWINS, wait_for
 
@@ -616,7 +617,7 @@ def test_a_play_after_the_pause_that_was_asked_for_goes_on(server):
 
 
 def test_a_flood_of_commands_is_refused_and_keeps_nobody_else_waiting(server):
-    with server.client() as flood, server.client() as other:
+    with server.connect(server.open(), max_queue=None) as flood, server.client() as other:
         flood.pull()
         for _ in range(300):
             flood.send("step", count=20)

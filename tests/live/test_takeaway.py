@@ -244,7 +244,7 @@ def test_a_reader_whose_commands_are_thrown_away_gets_the_file_all_the_same(faul
 
     async def ask() -> Taken:
         task = asyncio.create_task(file_of(Desk(), registry, seat, steps))
-        while not hand.woken:  # noqa: ASYNC110 - nobody else runs here
+        while seat.run not in hand.woken:  # noqa: ASYNC110 - nobody else runs here
             await asyncio.sleep(0)
         if fault == "another experiment":
             registry.open(token, 1, TWINS, ["a", "b"], None)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import Counter
 
 import pytest
 
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.run import LiveRun
-from bnviz.live.workers import Workers
+from bnviz.live.workers import FIRST_TURN, LARGEST_DEBT, Workers
 from tests.live.conftest import wait_for
 
 
 class Run:
     """A run that notes its turns; `due` says when the next one is wanted, as `LiveRun.work` does."""
+
+    started = True
 
     def __init__(self, turns: list[Run], due=lambda: None) -> None:
         self.turns, self.due = turns, due
@@ -47,6 +50,109 @@ def test_runs_that_want_every_turn_get_equally_many():
     counts = Counter(turns[:100])
     assert max(counts.values()) - min(counts.values()) <= 2
     assert len(set(turns[50:55])) == 5, "they go round"
+
+
+class Spender(Run):
+    """A run whose turns are charged with other costs than what they take here: `costs` seconds each."""
+
+    def __init__(self, turns: list[Run], costs: float, due) -> None:
+        super().__init__(turns, due)
+        self.costs = costs
+
+
+class Till(Workers):
+    """Workers that charge what a `Spender` says, so that no test has to use up seconds."""
+
+    def _charge(self, run, seconds: float) -> None:
+        super()._charge(run, run.costs)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_whose_steps_are_long_gets_its_share_of_the_time_and_no_more(threads):
+    turns: list[Run] = []
+    workers = Till(threads)
+    due = lambda: time.monotonic() if len(turns) < 600 else None  # noqa: E731
+    large = Spender(turns, 0.2, due)
+    small = [Spender(turns, 0.015, due) for _ in range(5)]
+    for run in (large, *small):
+        workers.wake(run)
+    wait_for(lambda: len(turns) >= 600, "600 turns")
+    spent = {run: turns.count(run) * run.costs for run in (large, *small)}
+    share = sum(spent.values()) / 6
+    assert all(abs(seconds - share) <= 0.2 * threads for seconds in spent.values()), "to within a step a thread"
+
+
+def test_a_step_that_takes_longer_than_a_slice_is_charged_with_its_cpu_time():
+    turns: list[Run] = []
+
+    class Busy(Run):
+        def work(self) -> float | None:
+            end = time.thread_time() + 0.1
+            while time.thread_time() < end:
+                pass
+            return super().work()
+
+    workers, busy, idle = Workers(1), Busy(turns), Run(turns)
+    workers.wake(busy)
+    workers.wake(idle)
+    wait_for(lambda: {busy, idle} <= set(turns) and not workers._busy, "both turns")
+    assert workers._clocks[busy] >= 0.1, "what it took"
+    assert workers._clocks[idle] < 0.1, "waiting costs nothing"
+
+
+def test_who_loads_what_all_need_does_not_pay_for_the_others():
+    turns: list[Run] = []
+
+    class First(Run):
+        started = False
+
+        def work(self) -> float | None:
+            end = time.thread_time() + 0.2
+            while time.thread_time() < end:
+                pass
+            return super().work()
+
+    workers, first = Workers(1), First(turns)
+    workers.wake(first)
+    wait_for(lambda: turns and not workers._busy, "the turn")
+    assert workers._clocks[first] == FIRST_TURN
+    first.started = True
+    workers.wake(first)
+    wait_for(lambda: len(turns) > 1 and not workers._busy, "the next")
+    assert workers._clocks[first] >= FIRST_TURN + 0.2
+
+
+def test_who_was_idle_saves_no_time_up():
+    turns: list[Run] = []
+    workers = Till(1)
+    due = lambda: time.monotonic() if len(turns) < 300 else None  # noqa: E731
+    old, late = Spender(turns, 0.015, due), Spender(turns, 0.015, due)
+    workers.wake(old)
+    wait_for(lambda: len(turns) >= 100, "100 turns alone")
+    begun = len(turns)
+    workers.wake(late)
+    wait_for(lambda: len(turns) >= 300, "the rest")
+    together = turns[turns.index(late) :]
+    assert begun <= turns.index(late) + 1
+    assert abs(together.count(old) - together.count(late)) <= 2, "not two hundred turns to make up for"
+
+
+def test_a_debt_is_forgiven_beyond_some_seconds():
+    workers = Workers(1)
+    run = Run([])
+    for _ in range(100):
+        workers._charge(run, 60.0)
+    assert workers._clocks[run] == LARGEST_DEBT
+
+
+def test_a_run_that_is_freed_is_not_kept_by_its_clock():
+    workers = Workers(1)
+    run = Run([])
+    workers._charge(run, 0.1)
+    gone = weakref.ref(run)
+    del run
+    assert gone() is None
+    assert not workers._clocks
 
 
 def test_a_run_is_in_one_workers_hands_however_often_it_is_woken():

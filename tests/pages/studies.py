@@ -34,12 +34,12 @@ class StandIn:
     study: Study | None = None
     refuses: str = ""
 
-    def order(self, session: str, study: Study, seeds: int) -> Order:
+    def order(self, session: str, study: Study, seeds: int, first: int = 0) -> Order:
         if self.refuses:
             raise StudyError(self.refuses)
         self.study = study
         total = len(study.trials(range(seeds)))
-        self.order_ = Order(study.name, seeds, "waiting", 2, Progress(total), (), "")
+        self.order_ = Order(study.name, seeds, "waiting", 2, Progress(total), (), "", first=first)
         return self.order_
 
     def look(self, session: str) -> Order | None:
@@ -74,7 +74,7 @@ def figures(page: AppTest) -> dict[str, dict[str, Any]]:
     """What the page gives its figures, by the words that stand for them."""
     protos = [node.proto for node in _nodes(page._tree) if getattr(node, "type", "") == "bidi_component"]
     found = [json.loads(proto.json) for proto in protos]
-    return {one["alt"]: one | {"figure": json.loads(one["figure"])} for one in found}
+    return {one["alt"]: one | {"figure": json.loads(one["figure"])} for one in found if "figure" in one}
 
 
 WRITTEN = (

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import html
 import re
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
 
+from bnviz.figures.theme import SYMBOLS
 from bnviz.sharing.link import decode
 from bnviz.studies import study as studies
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.claim import GROUPS
-from bnviz.ui import claims_evidence, claims_measure
+from bnviz.ui import claims_evidence, claims_lab, claims_measure, claims_own, claims_picture
 from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
 from tests.studies.made_up import rows
 from tests.ui.lab import problems, run
@@ -38,7 +40,7 @@ def shelf(monkeypatch):
 @pytest.fixture
 def service(monkeypatch):
     stand_in = StandIn()
-    monkeypatch.setattr(claims_measure, "SERVICE", stand_in)
+    monkeypatch.setattr(claims_own, "SERVICE", stand_in)
     return stand_in
 
 
@@ -96,13 +98,65 @@ def test_every_claim_can_be_opened_measured_or_not_and_its_links_lead_to_its_net
             assert found & configs, label
 
 
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_link_to_the_lab_opens_what_was_measured_or_says_what_stands_beside_it(name):
+    for experiment in CLAIMS[name].experiments:
+        label, link = claims_lab.experiment_links(experiment, [])
+        measured = {arm.trial.config.replace(seed=0) for arm in experiment.arms}
+        opened = {config.replace(seed=0) for config in link.arms}
+        if "dense layers instead" in label:
+            assert experiment.shows == "convolutional_accuracy"
+        elif len(measured) == 1:
+            assert measured < opened
+            assert f"its twin {link.names[-1]}" in label
+            assert link.names[-1] == ("with BN" if measured.pop().normalization == "none" else "without BN")
+        else:
+            assert opened <= measured
+            assert "twin" not in label
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_network_with_batch_normalization_has_its_colour_and_no_two_look_alike(name):
+    lab = {"none": 0, "batch": 1}  # the places of the two networks in the lab, whose colours go by place
+    for experiment in CLAIMS[name].experiments:
+        shown = claims_evidence.looks([strip.arm for strip in claims_evidence.strips(experiment)])
+        if not experiment.sweep:
+            assert len({look.shape for look in shown}) == len(shown) or len(shown) > len(SYMBOLS)
+        for strip, look in zip(claims_evidence.strips(experiment), shown, strict=True):
+            assert look.colour == lab.get(strip.arm.trial.config.normalization, look.colour)
+            assert (look.colour in lab.values()) == (strip.arm.trial.config.normalization in lab)
+
+
+def test_the_gap_of_both_networks_is_drawn_and_said(shelf):
+    claim = CLAIMS["cannot-overfit"]
+    made = rows(claim, dict.fromkeys((one.key for one in claim.experiments), False))
+    for row in made:
+        row["measures"] = {"train_accuracy": 1.0, "accuracy": 0.7, "test_loss": 1.0}
+        if row["trial"].config.normalization == "none":
+            row["measures"]["accuracy"] = 0.6
+
+    (finding, *_), experiment = claim.judge(made).findings, claim.experiments[0]
+    strips = claims_evidence._dots(experiment, made, log=False)
+
+    assert "Without BN it is 40.0 points higher." in finding.sentence
+    assert {strip.name: strip.values[0] for strip in strips} == pytest.approx({"with BN": 30, "without BN": 40})
+
+
+def test_two_measures_of_one_network_are_called_what_they_are():
+    experiment = next(one for one in CLAIMS["population-statistics"].experiments if one.key == "small")
+
+    found = {strip.name: strip.measure for strip in claims_evidence.strips(experiment)}
+
+    assert found == {"batch 4: eval mode": "accuracy", "batch 4: train mode": "train_mode_accuracy"}
+
+
 def test_premises_are_counted_apart_from_what_the_claim_predicts(shelf, service):
     claim = CLAIMS["because-of-shift"]
     roles = {one.key: one.role == "premise" for one in claim.experiments if one.prediction}
     shelf[claim.name] = rows(claim, roles)
     said = text(open_page("claims", claim=claim.name))
     assert "6 seeds; the prediction is contradicted; of 3 premises 3 borne out." in said
-    assert "It is presupposed: Noisy BN drifts clearly more than BN." in said
+    assert "It is presupposed: Noisy BN drifts clearly more than no BN." in said
 
 
 def test_an_effect_beside_the_predicted_range_is_marked_as_not_borne_out(shelf, service):
@@ -126,8 +180,17 @@ def test_opening_and_leaving_a_claim_is_in_the_address(service):
 def test_the_list_is_filtered_by_verdict(shelf, service):
     shelf[NAME] = rows(CLAIM, FALSE)
     page = open_page("claims", verdict="refuted")
-    assert [button.key for button in page.button] == [f"open-{NAME}"]
-    assert "No claim has this verdict" in text(open_page("claims", verdict="slip"))
+    assert [button.key for button in page.button] == ["show-all", f"open-{NAME}"]
+    assert f"1 of {len(CLAIMS)} claims: refuted." in text(page)
+    (pills,) = page.button_group
+    assert (pills.label, pills.value) == ("Show the claims whose verdict is", "refuted")
+    page = press(page, "show-all")
+    assert page.query_params == {}
+    assert len(page.button) == len(CLAIMS)
+    (pills,) = page.button_group
+    assert pills.value == "all"
+    assert f"all {len(CLAIMS)}" in [option.content for option in pills.proto.options]
+    assert f"None of {len(CLAIMS)} claims: a slip of the pen." in text(open_page("claims", verdict="slip"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +212,7 @@ def test_measuring_again_shows_the_queue_the_progress_and_the_verdict_that_agree
     coming = rows(CLAIM, TRUE, range(5))
     service.deliver(coming[:7], failed=1, startup=1.0, seconds_left=42.0)
     said = text(run(page))
-    assert "7 of 50 trainings done, 1 failed, about 42 s left." in said
+    assert "7 of 50 trainings done, 1 failed, about 40 s left." in said
     assert "Measured here" not in said, "no verdict before the end"
     legends = {trace.get("name") for one in figures(page).values() for trace in one["figure"]["data"]}
     assert any(str(name).startswith("measured here") for name in legends), "rows are drawn as they come"
@@ -157,6 +220,145 @@ def test_measuring_again_shows_the_queue_the_progress_and_the_verdict_that_agree
     said = text(run(page))
     assert "The runs here agree with the shipped verdict" in said
     assert page.button(key="measure") is not None
+    assert "The verdict" not in said
+    assert re.search("Shipped supported(.|\n)*Measured here supported", said)
+
+
+def test_measuring_again_takes_seeds_that_nobody_has_measured_and_says_so(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE, range(6))
+    page = open_page("claims", claim=NAME)
+    assert "50 trainings on this server, with seeds 6 to 10. What is shipped has 0 to 5" in text(page)
+    page = press(page, "measure")
+    assert (service.order_.first, service.order_.seeds) == (6, 5)
+    assert "Seeds 6 to 10." in text(page)
+    service.deliver(rows(CLAIM, TRUE, range(6, 11)), "done")
+    page = run(page)
+    assert "new seeds 6 to 10; of" in text(page)
+    assert "with seeds 11 to 15." in text(page), "once more is not the same again"
+
+
+def test_where_nothing_is_shipped_the_first_seeds_are_measured(service):
+    page = open_page("claims", claim=NAME)
+    assert "50 trainings on this server, with seeds 0 to 4." in text(page)
+    assert "What is shipped" not in text(page)
+
+
+def go(page, name, **query):
+    """Follow a link to a page."""
+    page.switch_page(f"{name}.py")
+    for key in list(page.query_params):
+        del page.query_params[key]
+    for key, value in query.items():
+        page.query_params[key] = value
+    return run(page)
+
+
+def test_an_order_is_followed_on_every_page_of_studies_until_it_ends(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.deliver(rows(CLAIM, TRUE, range(6, 11))[:7], startup=1.0)
+    for file, query in (("claims", {}), ("claims", {"claim": "supervised"}), ("maps", {})):
+        page = go(page, file, **query)
+        assert f"“{CLAIM.title}”: 7 of 50 trainings done." in text(page), query
+        assert ("Show it", "claims", f"claim={NAME}") in links(page)
+    service.deliver(rows(CLAIM, TRUE, range(6, 11)), "done")
+    page = go(go(page, "maps"), "claims")
+    assert "Measured here, new seeds 6 to 10: supported" in text(page)
+
+
+def test_an_order_that_ends_elsewhere_is_news_until_it_is_seen(shelf, service, monkeypatch):
+    mine, drawn = claims_own.Measuring(), []
+    monkeypatch.setattr(claims_measure, "measuring", lambda: mine)
+    monkeypatch.setattr(claims_measure, "_bar", lambda own, words, label: drawn.append((own.study.name, words, label)))
+    monkeypatch.setattr(claims_measure.st, "rerun", lambda: drawn.append("again"))
+    monkeypatch.setattr(claims_measure.st, "fragment", lambda draw, run_every: lambda: (service.end(), draw()))
+    mine.start(CLAIM, 5)
+    service.deliver(rows(CLAIM, TRUE, range(3)))
+    service.end = lambda: service.deliver(rows(CLAIM, TRUE, range(5)), "done")
+    claims_measure.elsewhere()
+    assert drawn == ["again"]
+    claims_measure.elsewhere()
+    assert drawn[1:] == [(NAME, "measured here, 50 of 50 trainings.", "See what came")]
+    service.end = lambda: None
+    claims_measure.watched(CLAIM, lambda own: None)
+    claims_measure.elsewhere()
+    assert len(drawn) == 2
+
+
+@pytest.mark.parametrize("query", [{}, {"claim": NAME}, {"claim": "supervised"}], ids=str)
+def test_pages_ask_again_while_something_runs_and_never_when_nothing_does(query, service, monkeypatch):
+    paces = []
+    fragment = claims_measure.st.fragment
+    monkeypatch.setattr(
+        claims_measure.st, "fragment", lambda draw, run_every: paces.append(run_every) or fragment(draw)
+    )
+    page = open_page("claims", **query)
+    assert {None, *paces} == {None}
+    mine = page.session_state["measuring"]
+    mine.start(CLAIM, 5)
+    for deliver, pace in (
+        (lambda: None, claims_own.WAITING_EVERY),
+        (lambda: service.deliver(rows(CLAIM, TRUE, range(3))), claims_own.EVERY),
+        (lambda: service.deliver(rows(CLAIM, TRUE, range(5)), "done"), None),
+    ):
+        deliver()
+        paces.clear()
+        page = run(page)
+        assert {None, *paces} == {None, pace}
+
+
+def test_rows_are_kept_for_the_tab_that_measured_them_and_nobody_else(service, monkeypatch):
+    session = {}
+    monkeypatch.setattr(claims_own.st, "session_state", session)
+    monkeypatch.setattr(claims_own, "_remember", lambda **told: session.update(told=told["data"]["token"]))
+    claims_own.remember()
+    assert session["told"] == "", "nothing is kept of who has measured nothing"
+    claims_own.measuring().start(CLAIM, 5)
+    service.deliver(rows(CLAIM, TRUE, range(3)))
+    claims_own.measuring().look()
+    claims_own.remember()
+    token, mine = session["told"], session["measuring"]
+    assert len(token) >= 32
+    for said, found in ((None, False), ("x" * 32, False), (["a"], False), (token, True)):
+        session.clear()
+        session["own"] = {"token": said}
+        claims_own._take_up()
+        assert (claims_own.measuring() is mine) == found
+
+
+def test_kept_rows_are_bounded_and_forgotten_after_a_time(monkeypatch):
+    shelves, now = claims_own.Shelves(), [0.0]
+    monkeypatch.setattr(claims_own, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    many = [claims_own.Measuring() for _ in range(claims_own.MAX_SHELVES + 3)]
+    for one in many:
+        shelves.keep(one)
+    assert [shelves.find(one.session) is one for one in many] == [False] * 3 + [True] * claims_own.MAX_SHELVES
+    now[0] = claims_own.KEPT_FOR - 1
+    shelves.keep(many[5])
+    now[0] = claims_own.KEPT_FOR + 1
+    assert [one for one in many if shelves.find(one.session)] == [many[5]]
+    shelves.keep(many[0])
+    assert len(shelves._held) == 2
+
+
+def test_a_figure_is_drawn_again_only_where_a_row_of_its_experiment_has_come(shelf, service, monkeypatch):
+    drawn, draw = [], claims_picture.experiment_figure
+    monkeypatch.setattr(
+        claims_picture, "experiment_figure", lambda one, *rows: drawn.append(one.key) or draw(one, *rows)
+    )
+    shelf[NAME] = rows(CLAIM, TRUE)
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.deliver([])
+    run(page)
+    assert sorted(drawn) == sorted(one.key for one in CLAIM.experiments)
+    drawn.clear()
+    (first, *_), coming = CLAIM.experiments, rows(CLAIM, TRUE, range(6, 7))
+    keys = {arm.seeded(6).key for arm in first.arms}
+    service.deliver([row for row in coming if row["key"] in keys])
+    page = run(run(page))
+    assert drawn == [first.key]
+    legends = {trace.get("name") for one in figures(page).values() for trace in one["figure"]["data"]}
+    assert any(str(name).startswith("measured here") for name in legends)
 
 
 def test_runs_that_disagree_with_what_is_shipped_are_said_to(shelf, service):
@@ -176,6 +378,8 @@ def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
     service.deliver(rows(CLAIM, TRUE, range(4)), "done")
     said = text(run(page))
     assert "A verdict needs 5 seeds" in said
+    assert "Measured here too few seeds for a verdict (4 of 5)" in said
+    assert "not measured yet" not in said
     assert "(4 seeds: too few for an interval)" in said
     assert "nan" not in said
 
@@ -191,7 +395,7 @@ def test_cancelling_keeps_what_has_come(service):
 def test_a_study_that_the_server_forgot_is_said_to_have_ended(service):
     page = press(open_page("claims", claim=NAME), "measure")
     service.order_ = None
-    assert "Nobody looked for 60 seconds" in text(run(page))
+    assert "Nobody looked for 90 seconds" in text(run(page))
 
 
 def test_what_the_server_refuses_is_said_and_another_study_waits_for_the_first(service):
@@ -204,7 +408,7 @@ def test_what_the_server_refuses_is_said_and_another_study_waits_for_the_first(s
     page = run(page)
     assert page.button(key="measure").disabled
     assert f"“{CLAIM.title}” is being measured" in text(page)
-    page = press(page, "cancel-other")
+    page = press(page, "cancel-elsewhere")
     assert not run(page).button(key="measure").disabled
 
 

@@ -10,9 +10,10 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 
 from bnviz.experiment.presets import PRESETS
+from bnviz.live import assets
 from bnviz.live.registry import REGISTRY
 from bnviz.live.routes import SOCKET, assets_path
-from bnviz.sharing.link import from_preset, parse
+from bnviz.sharing.link import CHARTS, from_preset, parse
 from tests.ui.lab import address, link_of, mounted, open_lab, problems, run, set_control, stage_data
 
 
@@ -22,6 +23,21 @@ def test_the_lab_opens_with_the_headline():
     assert lab.query_params == {"preset": "headline"}
     assert problems(lab) == []
     assert any(PRESETS["headline"].look_for in element.value for element in lab.markdown)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_lesson_opens_the_stage_with_charts_points_and_toggles_that_there_are(name):
+    lesson = stage_data(open_lab(preset=name))["lesson"]
+    assert lesson["name"] == name
+    assert lesson["point"] in (0, 1, 2)
+    assert set(lesson["options"]) <= set(CHARTS)
+    front = (Path(assets.__file__).parent / "frontend" / "recipes.js").read_text()
+    assert all(f'"{option}": ' in front for options in lesson["options"].values() for option in options)
+    assert all(f"“{option}”" in PRESETS[name].look_for for options in lesson["options"].values() for option in options)
+
+
+def test_an_experiment_of_ones_own_changes_nothing_of_how_the_stage_stands():
+    assert stage_data(open_lab(preset="noisy-batch", width="16"))["lesson"] is None
 
 
 def test_the_stage_gets_what_its_contract_says():

@@ -18,12 +18,12 @@ from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.default_maps import MAPS
 from bnviz.studies.maps import Grid
 from bnviz.studies.study import as_row
-from bnviz.ui import claims_evidence, claims_measure, maps_state
+from bnviz.ui import claims_evidence, claims_own, maps_state
 from bnviz.ui import maps as maps_page
 from bnviz.ui.claims_state import VERDICTS, ClaimsLink, decode_claims, encode_claims
 from bnviz.ui.maps import known_border, side
 from bnviz.ui.maps_own import FIELDS, offered
-from bnviz.ui.maps_state import decode_maps, encode_maps, own_map, text_of, values_of
+from bnviz.ui.maps_state import POINT, decode_maps, encode_maps, own_map, text_of, values_of
 from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
 from tests.ui.lab import problems, run
 
@@ -39,7 +39,7 @@ OWN = {
 @pytest.fixture(autouse=True)
 def service(monkeypatch):
     stand_in = StandIn()
-    monkeypatch.setattr(claims_measure, "SERVICE", stand_in)
+    monkeypatch.setattr(claims_own, "SERVICE", stand_in)
     monkeypatch.setattr(claims_evidence, "shipped", shipped_of)
     claims_evidence.shipped_rows.cache_clear()
     claims_evidence._verdict.cache_clear()
@@ -108,7 +108,7 @@ def test_a_map_of_ones_own_comes_from_the_link_alone_and_says_why_cells_are_empt
     assert page.query_params == OWN
     drawn = list(figures(page).values())
     hover = next(one for one in drawn[1]["figure"]["data"] if one.get("name") == "cells")["text"]
-    assert "no such network" in hover[0][0]
+    assert "no network can have these settings" in hover[0][0]
     assert "batch_size must be" in hover[0][0]
     assert "not measured" in hover[1][0]
 
@@ -139,6 +139,17 @@ def test_runs_here_are_compared_with_the_shipped_map(service):
     assert "The runs here disagree." in text(run(page))
 
 
+def test_the_page_says_first_what_a_map_is_what_its_colours_mean_and_what_a_click_does():
+    intro = next(one.value for one in open_page("maps").markdown)
+    assert all(word in intro for word in ("a network of its own", "brighter", "white line", "Click a square"))
+    assert len(intro.split()) < 75, "read within some seconds, or not at all"
+
+
+def test_semicolons_part_values_too():
+    assert values_of("learning_rate", "0.01; 1; 0.1") == (0.01, 0.1, 1.0)
+    assert values_of("batch_size", "8,16, 32") == (8, 16, 32)
+
+
 def test_the_form_makes_a_map_and_its_address():
     page = press(open_page("maps"), "show-own-map")
     own = page.session_state["maps"].shown
@@ -150,19 +161,26 @@ def test_the_form_makes_a_map_and_its_address():
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ("fast", "must be a number"),
-        ("1", "two or more different values"),
-        ("-2, -1", "no network"),
-        ("0.1, inf", "finite values"),
-        ("nan, 0.1", "finite values"),
+        ("fast", "learning_rate must be a number from 1e-08 to 10000; got 'fast'."),
+        ("1", "learning_rate needs two or more different values; got '1'."),
+        ("-2, -1", "learning_rate must be from 1e-08 to 10000; got -2.0."),
+        ("0.1, inf", "learning_rate must be from 1e-08 to 10000; got inf."),
+        ("nan, 0.1", "learning_rate must be from 1e-08 to 10000; got nan."),
+        ("0,01, 0,1", POINT),
+        ("0,01; 0,1", POINT),
+        ("0,5", POINT),
+        ("0,01,0,1", POINT),
+        ("1,5, 2,7", POINT),
+        ("0,1 0,3", POINT),
     ],
 )
 def test_what_the_form_cannot_do_is_said(values, said):
     page = open_page("maps")
     page.text_input(key="own-x-learning_rate").set_value(values)
     (problem,) = problems(press(run(page), "show-own-map"))
-    assert problem.startswith("There is no such map: ")
-    assert said in problem
+    assert problem.startswith("There is no such map: learning_rate")
+    assert said[1:] in problem
+    assert problem.count(POINT[1:]) == (said == POINT)
 
 
 @pytest.mark.parametrize("name", FIELDS)

@@ -242,3 +242,9 @@ def test_too_many_turns_are_refused():
 
     with pytest.raises(ConfigError, match=f"at most {MAX_INTERVENTIONS}"):
         parse(f"turns={turns}")
+
+
+@pytest.mark.parametrize("text", ["0,1", "-1,5", "12,75"])
+def test_a_decimal_comma_is_refused_with_a_word_about_the_point(text):
+    with pytest.raises(LinkError, match="write decimals with a point"):
+        from_text("learning_rate", text)

@@ -21,7 +21,7 @@ from bnviz.sharing.table_link import moved
 from bnviz.studies.maps import map_study
 from bnviz.studies.trial import Trial
 from bnviz.training.comparison import Comparison
-from bnviz.ui.recordings_state import _recorded
+from bnviz.ui.recordings_sources import Source, load
 from tests.experiment.test_own_table import IRIS, refs
 from tests.own_tables import blobs, iris_table
 
@@ -68,7 +68,7 @@ def test_a_recording_is_played_and_exported_without_the_table():
     opened = open_recordings([("run.bnviz", io.BytesIO(data))])
     assert opened.histories[0]["train_loss"].tolist() == comparison.histories[0]["train_loss"].tolist()
     assert parse(opened.link_query) == link
-    playback = Playback(_recorded(opened))
+    playback = Playback(load((Source(file="run.bnviz", data=data),)))
     assert playback.copy().chances == ()
     assert '"verdicts":' not in playback._meta
     assert playback._verdicts == []

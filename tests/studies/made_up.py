@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bnviz.studies.claim import Claim, Experiment
-from bnviz.studies.effects import Duration, Gain, Level, Ratio, Reach
+from bnviz.studies.effects import Duration, Gain, Gap, Level, Ratio, Reach
 from bnviz.studies.study import Row, as_row
 
 SEEDS = range(6)
@@ -35,8 +35,10 @@ def settle(cells: Cells, experiment: Experiment, value: float) -> None:
         case Level():
             cells[keys[effect.arm], effect.measure] = value
         case Gain():
-            one = (keys[effect.first], effect.measure)
-            other = (keys[effect.second], effect.second_measure or effect.measure)
+            one, other = (keys[effect.first], effect.measure), (keys[effect.second], effect.measure)
+            _relate(cells, one, other, lambda second: second + value, lambda first: first - value, 0.5)
+        case Gap():
+            one, other = ((keys[effect.arm], measure) for measure in effect.measures)
             _relate(cells, one, other, lambda second: second + value, lambda first: first - value, 0.5)
         case Ratio() | Duration():
             one, other = (keys[effect.first], effect.measure), (keys[effect.second], effect.measure)

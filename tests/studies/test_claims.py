@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from collections import Counter
 
 import pytest
@@ -13,6 +14,7 @@ from bnviz.studies.measures import MEASURES
 from bnviz.studies.rules import FEWEST
 from tests.studies.made_up import rows
 
+ABSOLUTE = re.compile(r"\b(always|never|any|every|cannot|whatever|however|exactly)\b")
 ALL = pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
 
 
@@ -54,20 +56,50 @@ several = [claim for claim in CLAIMS.values() if len(keys(claim, "test", "counte
 
 
 @pytest.mark.parametrize("claim", several, ids=lambda claim: claim.name)
-def test_a_claim_that_comes_true_in_one_experiment_alone_is_supported_under_conditions(claim):
+def test_a_claim_that_comes_true_in_one_experiment_alone_is_supported_under_conditions_if_its_words_allow_any(claim):
     first, *others = keys(claim, "test", "counter")
 
     verdict = claim.judge(rows(claim, fates(claim, {first: True, **dict.fromkeys(others, False)})))
 
-    assert verdict.kind == "conditional", verdict.findings
+    assert verdict.kind == ("refuted" if claim.universal else "conditional"), verdict.findings
+    assert verdict.main == (1 if claim.universal else 0)
 
 
-@pytest.mark.parametrize("claim", [c for c in CLAIMS.values() if keys(c, "premise")], ids=lambda claim: claim.name)
-def test_experiments_whose_premise_does_not_hold_decide_nothing(claim):
+@ALL
+def test_a_claim_allows_no_exception_where_its_words_do_not(claim):
+    words = f"{claim.title} {claim.said} {claim.needs}".lower()
+
+    assert claim.universal == bool(ABSOLUTE.search(words)), ABSOLUTE.findall(words)
+    assert ("allow no exception" in claim.rule) == claim.universal
+
+
+with_premises = pytest.mark.parametrize(
+    "claim", [c for c in CLAIMS.values() if keys(c, "premise")], ids=lambda claim: claim.name
+)
+
+
+@with_premises
+def test_experiments_of_which_no_premise_holds_decide_nothing(claim):
     decided = fates(claim, dict.fromkeys(keys(claim, "test", "counter"), True))
     decided |= dict.fromkeys(keys(claim, "premise"), False)
 
-    assert claim.judge(rows(claim, decided)).kind == "open"
+    verdict = claim.judge(rows(claim, decided))
+
+    assert (verdict.kind, verdict.title) == ("open", "no verdict: no premise holds")
+
+
+@with_premises
+@pytest.mark.parametrize(("come_true", "kind"), [(True, "conditional"), (False, "unsupported")])
+def test_where_some_premises_fail_the_verdict_is_weaker_and_names_them(claim, come_true, kind):
+    held, *failed = keys(claim, "premise")
+    decided = dict.fromkeys(keys(claim, "test", "counter"), come_true) | {held: True} | dict.fromkeys(failed, False)
+
+    verdict = claim.judge(rows(claim, decided))
+
+    assert verdict.kind == kind, verdict.findings
+    titles = {one.key: one.title.removeprefix("Premise: ") for one in claim.experiments}
+    assert all(titles[key] in verdict.sentence for key in failed)
+    assert f"{len(failed)} of {len(failed) + 1} premises are not borne out" in verdict.sentence
 
 
 @ALL
@@ -77,6 +109,8 @@ def test_too_few_runs_leave_a_claim_open(claim, seeds):
 
     assert verdict.kind == "open"
     assert verdict.seeds == len(seeds)
+    few = f"too few seeds for a verdict ({len(seeds)} of {FEWEST})"
+    assert verdict.title == (few if len(seeds) else "not measured yet")
 
 
 @ALL
@@ -161,7 +195,7 @@ def test_where_one_network_diverged_the_seeds_that_count_are_said_and_nothing_is
     assert (accuracy.seeds, accuracy.missing, accuracy.outcome) == (10, 0, "borne out")
     assert (loss.seeds, loss.missing, loss.outcome) == (7, 3, "open")
     assert "3 of 10 seeds gave no number, in one network alone" in loss.sentence
-    assert claim.judge(made).kind == "open"
+    assert (claim.judge(made).kind, claim.judge(made).title) == ("open", "no verdict: runs gave no number")
 
 
 def test_seeds_of_which_a_network_was_not_run_are_not_counted():
@@ -209,6 +243,10 @@ def test_shares_are_said_in_points_and_per_cent():
     assert experiments["sigmoid"].predicted.endswith("Borne out above 1.25 times; contradicted below 0.8 times.")
     said = "Borne out between -2.0 points and +2.0 points; contradicted below -5.0 points."
     assert experiments["two"].predicted.endswith(said)
+    (convolutions, *_) = CLAIMS["images"].experiments
+    assert convolutions.predicted.endswith("Borne out above +10.0 points; contradicted below 0 points.")
+    labels, _ = CLAIMS["supervised"].experiments
+    assert labels.predicted.endswith("Borne out above 10⁻⁹; contradicted below 10⁻⁹.")
 
 
 def test_every_prediction_of_a_claim_about_dropout_is_tried_on_the_same_data():
@@ -226,7 +264,31 @@ def test_drift_is_judged_by_every_measure_of_it():
     measures = {"drift_path", "drift_per_look", "drift_from_start"}
     because, reduces = CLAIMS["because-of-shift"], CLAIMS["reduces-drift"]
 
-    assert {one.shows for one in because.experiments if one.role == "premise"} == measures
+    premises = [one for one in because.experiments if one.role == "premise"]
+    assert {one.shows for one in premises} == measures
+    assert {(one.effect.first, one.effect.second) for one in premises} == {("noisy BN", "without BN")}
     networks = Counter(one.key.rpartition("-")[0] for one in reduces.experiments)
     assert set(networks.values()) == {3}
     assert {one.shows for one in reduces.experiments} == measures
+
+
+def test_what_is_clearly_more_is_as_much_in_all_claims_about_speed_shift_and_landscape():
+    limits = {
+        one.prediction.borne_out
+        for name in ("faster", "because-of-shift", "reduces-drift", "reduces-gradient-shift", "smooths-the-loss")
+        for one in CLAIMS[name].experiments
+        if one.prediction
+    }
+
+    assert limits == {(1.25, math.inf)}
+
+
+@ALL
+def test_a_claims_text_speaks_of_standard_deviations_and_of_no_ways(claim):
+    texts = [claim.title, claim.said, claim.needs, claim.note]
+    for one in claim.experiments:
+        texts += [one.title, one.words, one.predicts, one.says, one.label, one.sweep]
+
+    for text in texts:
+        assert not re.search(r"(?<!standard )\bdeviations?\b", text), text
+        assert not re.search(r"\bway of the\b", text), text

@@ -8,7 +8,7 @@ import pytest
 
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.studies.claim import Arm
-from bnviz.studies.effects import Duration, Evidence, Gain, Level, Ratio, Reach
+from bnviz.studies.effects import Duration, Evidence, Gain, Gap, Level, Ratio, Reach
 from bnviz.studies.trial import Trial
 
 CONFIG = ExperimentConfig()
@@ -42,7 +42,11 @@ def test_a_level_is_its_own_arms_mean():
 def test_a_gain_is_by_how_much_the_first_is_above_the_second():
     assert Gain("a", "b").estimate(TWO).value == pytest.approx(0.2)
     assert Gain("b", "a").estimate(TWO).value == pytest.approx(-0.2)
-    assert Gain("a", "b", "accuracy", second_measure="loss").estimate(TWO).value == pytest.approx(-0.3)
+
+
+def test_a_gap_is_by_how_much_one_measure_of_an_arm_is_above_another():
+    assert Gap("a", ("loss", "accuracy"), ("loss", "accuracy")).estimate(TWO).value == pytest.approx(3.3)
+    assert Gap("b", ("accuracy", "loss"), ("accuracy", "loss")).estimate(TWO).value == pytest.approx(-0.5)
 
 
 def test_a_ratio_is_how_many_times_the_second_the_first_is():

@@ -71,6 +71,13 @@ def test_an_order_is_measured_and_its_rows_stay_to_be_seen(served: Service):
     assert served.look("somebody else") is None
 
 
+def test_an_order_begins_at_the_seed_that_it_names(served: Service):
+    assert served.order("me", made(each=1), 2, first=7).first == 7
+    found = until(served, "me", ended)
+    assert {row["seed"] for row in found.rows} == {7000, 8000}
+    assert (found.first, found.seeds) == (7, 2)
+
+
 def test_rows_are_seen_as_they_come(served: Service):
     served.order("me", made(each=200, seconds=0.02), 1)
     found = until(served, "me", lambda order: len(order.rows) >= 3)
@@ -166,6 +173,8 @@ def test_every_study_can_be_measured_by_a_visitor(name: str):
 def test_a_long_study_gives_way_to_others_after_its_turn_and_keeps_its_rows(
     served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    served.order("first", made(each=1), 1)
+    until(served, "first", ended)  # the worker is ready now
     monkeypatch.setattr(service, "TURN", 0.3)
     served.order("long", made(each=60, seconds=0.02), 1)
     until(served, "long", lambda order: order.state == "running")

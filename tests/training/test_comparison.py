@@ -111,7 +111,7 @@ def test_without_every_round_steps_are_captured_whatever_the_interval():
     assert comparison.histories[0]["step"].tolist() == [0, 1, 2, 5, 10, 20, 50, 100]
 
 
-@pytest.mark.parametrize(("tick", "interval", "apart"), [(1.0, 10.0, 9), (1.0, 5.0, 4), (100.0, 1.0, 3)])
+@pytest.mark.parametrize(("tick", "interval", "apart"), [(0.5, 10.0, 10), (0.5, 5.0, 5), (100.0, 1.0, 2)])
 def test_without_every_a_capture_is_due_after_the_interval_and_never_takes_most_of_the_time(
     monkeypatch, tick, interval, apart
 ):
@@ -123,12 +123,35 @@ def test_without_every_a_capture_is_due_after_the_interval_and_never_takes_most_
         return next(clock) if threading.get_ident() == here else real()
 
     monkeypatch.setattr("bnviz.training.comparison.time", SimpleNamespace(perf_counter=tick_here))
-    comparison.advance(steps=50)
+    comparison.advance(steps=100)
     steps = comparison.histories[0]["step"]
     between = np.diff(steps[steps > 20])
 
     assert len(between) >= 2
     assert set(between) == {apart}
+
+
+def test_where_others_take_turns_the_steps_between_captures_get_a_third_of_its_own_time(monkeypatch):
+    """A turn is one step long here; between turns, everybody else has had ten times the interval."""
+    clock = SimpleNamespace(now=0.0)
+    comparison = Comparison(TWINS, interval=1.0)
+    here, real = threading.get_ident(), time.perf_counter
+
+    def tick() -> float:
+        if threading.get_ident() != here:
+            return real()
+        clock.now += 1.0
+        return clock.now
+
+    monkeypatch.setattr("bnviz.training.comparison.time", SimpleNamespace(perf_counter=tick))
+    for _ in range(100):
+        clock.now += 10.0
+        comparison.advance(steps=1)
+    steps = comparison.histories[0]["step"]
+    captured = np.diff(steps[steps > 20])
+    assert set(captured) <= {1, 2}
+    assert len(captured) <= 1 + 80 * 2 / 3
+    assert len(captured) >= 0.4 * 80
 
 
 def test_a_step_can_be_captured_on_demand():

@@ -115,9 +115,9 @@ def test_networks_may_differ_in_any_field_two_clicks():
 
 
 def test_controls_without_any_effect_are_not_shown():
-    assert "Deviation of normal init" in labels(open_lab(init="normal"))
+    assert "Std of normal init" in labels(open_lab(init="normal"))
     plain = labels(open_lab(init="he", optimizer="adam"))
-    assert not {"Deviation of normal init", "Momentum (SGD)", "Groups (GroupNorm)", "Samples"} & set(plain)
+    assert not {"Std of normal init", "Momentum (SGD)", "Groups (GroupNorm)", "Samples"} & set(plain)
 
 
 def test_every_control_explains_itself():

@@ -5,6 +5,7 @@ import { Tip } from "./canvas.js";
 import { el } from "./dom.js";
 import { Frames, newStats } from "./frames.js";
 import { listenToKeys } from "./keyboard.js";
+import { Lesson } from "./lesson.js";
 import { LineChart } from "./lines.js";
 import { Measurements } from "./measurements.js";
 import { loadPlotly } from "./plotly.js";
@@ -54,6 +55,7 @@ export class App {
     this.switches = new this.parts.Cards(this);
     this.verdicts = new Verdicts();
     this.takeaway = new Takeaway(this);
+    this.lesson = new Lesson(this);
     this.board = new Board(this);
     this.measurements = new Measurements(this);
     this.reporter = new Reporter(this);
@@ -76,6 +78,7 @@ export class App {
     if (!data) return;
     this.reporter.incoming(data);
     if (data.token !== this.token) this.connect(data);
+    this.lesson.open(data.lesson);
     this.redrawAll();
   }
 
@@ -89,6 +92,7 @@ export class App {
       meta: (meta) => this.frames.inbox.push({ meta }),
       measured: (message) => this.measurements.take(message),
       error: (text) => this.refused(text),
+      queued: (text) => this.say(text),
       lost: () => this.lost(),
       status: (status) => this.status(status),
       ready: () => this.frames.schedule(),
@@ -250,6 +254,7 @@ export class App {
     this.notice.say("");
     this.frames.dispose();
     this.stopKeys();
+    this.lesson.close();
     this.link?.close();
     this.reporter.dispose();
     this.board.dispose();

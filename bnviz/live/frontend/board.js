@@ -166,6 +166,7 @@ export class Board {
     const next = [...this.grid.children].find((node) => order.indexOf(node.dataset.chart) > order.indexOf(id));
     this.grid.insertBefore(card.node, next ?? null);
     card.chart = CHARTS[id].make(card.body, this.app, id);
+    if (card.chart.options) this.app.lesson.settle(id, card.chart.options);
     if (card.chart.options || card.chart.choices)
       card.tools.append(...toggles(card.chart, () => this.app.redraw(card.chart, true)));
     this.sight.observe(card.node);

@@ -185,7 +185,7 @@ export class Statistics extends CanvasChart {
     }));
     const any = this.panels.map((panel) => this.paintPanel(ctx, panel));
     if (!any.some(Boolean))
-      this.say(ctx, "No running statistics here: they exist only where a network has batch normalization.");
+      this.say(ctx, "No running statistics here: only batch normalization keeps them.");
   }
 
   pairs(panel, arm) {

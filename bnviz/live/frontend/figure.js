@@ -1,5 +1,6 @@
 // A figure that the server drew, as Plotly's JSON: redrawn in place when its data change, so that zoom and hover stay.
 
+import { Cells } from "./cells.js";
 import { el } from "./dom.js";
 import { mounter } from "./mount.js";
 import { loadPlotly } from "./plotly.js";
@@ -18,6 +19,22 @@ const CONFIG = {
   plotlyServerURL: "",
 };
 
+/** Figures that are to be drawn: one a frame, in the page's order, so that the first is seen before the last is made. */
+const waiting = new Set();
+let frame = 0;
+
+function soon(figure) {
+  waiting.add(figure);
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    const [first, ...others] = [...waiting].sort((one, other) => one.top - other.top);
+    if (!first) return; // all have been taken away meanwhile
+    waiting.delete(first);
+    first.draw();
+    if (others.length) soon(others[0]);
+  });
+}
+
 class Figure {
   constructor(root, assets, component) {
     this.root = root;
@@ -25,12 +42,17 @@ class Figure {
     this.plot = el("div", { class: "bnviz-figure-plot" });
     root.append(this.plot);
     root.setAttribute("role", "img");
-    this.resizer = new ResizeObserver(() => root.clientWidth !== this.width && this.draw());
+    this.cells = new Cells(this);
+    this.resizer = new ResizeObserver(() => root.clientWidth !== this.width && soon(this));
     this.resizer.observe(root);
     this.loading = loadPlotly(new URL("plotly.min.js", assets).href).then(
-      () => this.draw(),
+      () => soon(this),
       (error) => (this.plot.textContent = error.message),
     );
+  }
+
+  get top() {
+    return this.root.getBoundingClientRect().top;
   }
 
   update(component) {
@@ -38,7 +60,8 @@ class Figure {
     if (!component.data) return;
     this.root.style.minHeight = `${component.data.height}px`;
     this.root.setAttribute("aria-label", component.data.alt);
-    this.draw();
+    this.cells.offer(component.data.picks);
+    soon(this);
   }
 
   draw() {
@@ -56,6 +79,7 @@ class Figure {
     if (COARSE) layout.dragmode = false; // a finger scrolls the page
     window.Plotly.react(this.plot, traces, layout, CONFIG);
     if (!this.listening) this.listen();
+    this.cells.show();
     this.root.dataset.drawn = String(Number(this.root.dataset.drawn ?? 0) + 1);
   }
 
@@ -63,11 +87,17 @@ class Figure {
     this.listening = true;
     this.plot.on("plotly_click", ({ points }) => {
       const place = points.find(({ customdata }) => Array.isArray(customdata))?.customdata;
-      if (place && this.component.data.picks) this.component.setTriggerValue("picked", place);
+      if (place) this.pick(place);
     });
   }
 
+  /** A cell was chosen, by whatever hand. */
+  pick(place) {
+    if (this.component.data.picks) this.component.setTriggerValue("picked", place);
+  }
+
   dispose() {
+    waiting.delete(this);
     this.resizer.disconnect();
     if (this.listening) window.Plotly?.purge(this.plot);
     this.root.remove();

@@ -6,6 +6,9 @@ const SILENCE = 20000; // the largest networks take seconds for their first answ
 /** Close code by which the server says that a newer page took this stage over. */
 const REPLACED = 4001;
 
+/** Messages about a run's place to train, and whether nothing else comes before the next of them. */
+const PLACES = { waiting: true, admitted: false, released: false };
+
 /** The socket's address, from where the assets were loaded: right under any base path. */
 export function socketUrl(assets, { socket, assets: folder, token }) {
   const base = folder && assets.pathname.endsWith(`/${folder}`) ? assets.pathname.slice(0, -folder.length) : "/";
@@ -16,12 +19,13 @@ export function socketUrl(assets, { socket, assets: folder, token }) {
 }
 
 export class Link {
-  /** `on`: {frame(buffer), meta(object), measured(object), error(text), lost(), status(text)} */
+  /** `on`: {frame(buffer), meta(object), measured(object), error(text), queued(text), lost(), status(text)} */
   constructor(url, on) {
     this.url = url;
     this.on = on;
     this.queue = [];
     this.waiting = false;
+    this.queued = false; // the server has no place for this run yet: silence is no fault
     this.wait = FIRST_WAIT;
     this.closed = false;
     this.open();
@@ -36,7 +40,7 @@ export class Link {
     const socket = new WebSocket(this.url);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    this.waiting = false;
+    this.waiting = this.queued = false;
     socket.addEventListener("open", () => this.opened());
     socket.addEventListener("message", (event) => socket === this.socket && !this.closed && this.receive(event.data));
     socket.addEventListener("close", (event) => socket === this.socket && this.dropped(event.code));
@@ -58,12 +62,22 @@ export class Link {
     }
     const message = JSON.parse(data);
     if (message.type === "meta") this.on.meta(message);
+    else if (message.type in PLACES) this.placed(message);
     else if (message.type === "measured") this.on.measured?.(message);
     else if (message.type === "error") this.failed(message.message);
     else if (message.type === "unknown_token") {
       this.close();
       this.on.lost();
     }
+  }
+
+  /** News of this run's place: it waits for one, has one, or has lost one that it did not use. */
+  placed({ type, message }) {
+    this.queued = PLACES[type];
+    if (this.queued) clearTimeout(this.watchdog);
+    this.wait = FIRST_WAIT;
+    this.on.queued?.(message ?? "");
+    if (!this.queued && this.waiting) this.watch();
   }
 
   /** An error may have come in place of an answer: after a moment, ask again. */
@@ -94,8 +108,13 @@ export class Link {
     if (!this.ready || (this.waiting && !urgent)) return;
     this.waiting = true;
     this.socket.send(JSON.stringify({ op: "pull", ...question }));
+    this.watch();
+  }
+
+  /** An answer that doesn't come for long means that the line is dead; who waits for a place is not answered. */
+  watch() {
     clearTimeout(this.watchdog);
-    this.watchdog = setTimeout(() => this.reopen(), SILENCE);
+    if (!this.queued) this.watchdog = setTimeout(() => this.reopen(), SILENCE);
   }
 
   /** A command; held back while the socket is down. */

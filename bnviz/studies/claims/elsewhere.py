@@ -6,7 +6,7 @@ from bnviz.experiment.config import ExperimentConfig
 from bnviz.studies.claim import Arm, Claim, Experiment, Role
 from bnviz.studies.claims.parts import EASY, HEADLINE, WITH, WITHOUT, arm, pair, sources
 from bnviz.studies.effects import Gain, Level
-from bnviz.studies.rules import Prediction, above, below
+from bnviz.studies.predictions import Prediction, above, below
 
 BEFORE, AFTER = "before", "after"
 
@@ -23,7 +23,7 @@ def _position(key: str, title: str, words: str, arms: tuple[Arm, Arm], role: Rol
     return Experiment(
         key=key, title=title, words=words, arms=arms, effect=Gain(BEFORE, AFTER), prediction=above(0.005, -0.005),
         predicts="Before is more than half a point more accurate.",
-        says=f"{title}: BN before instead of after the activation changes the test accuracy by {{effect}}.",
+        says=f"{title}: with BN before the activation, the test accuracy is {{effect}} {{higher}} than after it.",
         shows="accuracy", label="test accuracy", role=role,
     )  # fmt: skip
 
@@ -48,10 +48,14 @@ POSITION = Claim(
     sources=sources("ioffe"),
 )  # fmt: skip
 
-_IMAGES = arm("digits under a convolution", ExperimentConfig(), 0,
+_IMAGES = arm("BatchNorm2d", ExperimentConfig(normalization="batch"), 0,
               ("batch_and_space", "batch_alone", "space_alone"))  # fmt: skip
-_PADDED = arm("digits read row by row", ExperimentConfig(), 0,
-              ("padding_moves_batch_norm", "padding_moves_layer_norm"))  # fmt: skip
+_PADDED, _PADDED_LAYER = (
+    arm(name, ExperimentConfig().replace(normalization=kind), 0, (measure,))
+    for name, kind, measure in (
+        ("BatchNorm", "batch", "padding_moves_batch_norm"), ("LayerNorm", "layer", "padding_moves_layer_norm"),
+    )
+)  # fmt: skip
 
 
 def _level(  # noqa: PLR0917 -- one line a statement reads as a table
@@ -76,10 +80,10 @@ _LAYERS = "Digits as images, 3 convolutions (3 × 3) of 8 channels instead of de
 
 def _convolutions(key: str, title: str, words: str, config: ExperimentConfig, role: Role = "test") -> Experiment:
     return Experiment(
-        key=key, title=title, words=f"{_LAYERS}, {words}, 150 steps. A link to the lab opens dense layers.",
+        key=key, title=title, words=f"{_LAYERS}, {words}, 150 steps.",
         arms=pair(config, 0, ("convolutional_accuracy",)), effect=Gain(WITH, WITHOUT, "convolutional_accuracy"),
         prediction=above(0.1, 0.0), predicts="The test accuracy with BN is more than 10 points higher.",
-        says=f"{title}: BN changes the test accuracy by {{effect}}.", role=role,
+        says=f"{title}: with BN the test accuracy is {{effect}} {{higher}} than without.", role=role,
         shows="convolutional_accuracy", label="test accuracy after 150 steps",
     )  # fmt: skip
 
@@ -96,12 +100,14 @@ IMAGES = Claim(
         _convolutions("sigmoid", "Sigmoid convolutions from small weights",
                       "sigmoid, weights from N(0, 0.1²), learning rate 0.5, batches of 60", HEADLINE),
         _level("both", "Over batch and space", _CONVOLUTION, _IMAGES, "batch_and_space", below(1e-6, 1e-6),
-               "The two are equal.", "From statistics over batch and space BatchNorm2d differs by {effect}.",
+               "The two are equal.", "From statistics over batch and space, BatchNorm2d differs by {effect}.",
                "largest difference"),
         _level("batch", "Over the batch alone", _CONVOLUTION, _IMAGES, "batch_alone", above(0.1, 0.01),
-               "The two differ.", "From statistics at each place it differs by up to {effect}.", "largest difference"),
+               "The two differ.", "From statistics at each place, BatchNorm2d differs by up to {effect}.",
+               "largest difference"),
         _level("space", "Over each image alone", _CONVOLUTION, _IMAGES, "space_alone", above(0.1, 0.01),
-               "The two differ.", "From statistics in each image it differs by up to {effect}.", "largest difference"),
+               "The two differ.", "From statistics in each image, BatchNorm2d differs by up to {effect}.",
+               "largest difference"),
         _convolutions("relu", "ReLU convolutions, well initialised",
                       "ReLU, He's weights, learning rate 0.1, batches of 64", EASY, "counter"),
     ),
@@ -112,27 +118,29 @@ IMAGES = Claim(
 _ROWS = "64 digits read row by row as sequences of 4 to 8 time steps, padded with zeros to 8 and then to 16."
 SEQUENCES = Claim(
     name="sequences",
-    title="BN treats a padded sequence like any other input",
+    title="Padded sequences can be batch-normalised as they are",
     group="formula",
     said="Sequences that are padded to one length can be batch-normalised as they are.",
-    needs="A sequence's own values do not depend on how much padding its batch happens to need.",
+    needs="Sequences in one batch are filled up with zeros (padded) to the same length. A sequence's own normalised "
+    "values do not depend on how many zeros that takes.",
     experiments=(
         Experiment(
             key="padding", title="BN: the same sequences with more padding", words=_ROWS, arms=(_PADDED,),
             effect=Level(_PADDED.name, "padding_moves_batch_norm"), prediction=below(0.01, 0.05),
-            predicts="The values move by less than a hundredth of their deviation.",
-            says="Longer padding moves the batch-normalised values of a sequence by {effect} of their deviations.",
-            shows="padding_moves_batch_norm", label="movement, in deviations",
+            predicts="The values move by less than a hundredth of their standard deviation.",
+            says="Longer padding moves the batch-normalised values of a sequence by {effect} of their standard "
+            "deviations.",
+            shows="padding_moves_batch_norm", label="movement, in standard deviations",
         ),
         Experiment(
-            key="layer", title="For comparison: LayerNorm", words=_ROWS, arms=(_PADDED,),
-            effect=Level(_PADDED.name, "padding_moves_layer_norm"), role="context",
-            says="Layer-normalised values move by {effect}.",
-            shows="padding_moves_layer_norm", label="movement, in deviations",
+            key="layer", title="For comparison: LayerNorm", words=_ROWS,
+            arms=(_PADDED_LAYER,), effect=Level(_PADDED_LAYER.name, "padding_moves_layer_norm"), role="context",
+            says="Longer padding moves layer-normalised values by {effect} of their standard deviations.",
+            shows="padding_moves_layer_norm", label="movement, in standard deviations",
         ),
     ),
-    note="Statistics mix time steps and padding. Sequence models and transformers use LayerNorm instead. Not measured "
-    "here: the training of recurrent networks.",
+    note="The batch's statistics mix the sequences' values with the zeros of the padding. Sequence models and "
+    "transformers use LayerNorm instead. Not measured here: the training of recurrent networks.",
     sources=sources("ba"),
 )  # fmt: skip
 CLAIMS = (POSITION, IMAGES, SEQUENCES)

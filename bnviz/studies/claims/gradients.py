@@ -8,7 +8,7 @@ from bnviz.experiment.theory import gradient_factor
 from bnviz.studies.claim import Arm, Claim, Experiment, Role
 from bnviz.studies.claims.parts import SMALL_WEIGHTS, WITH, WITHOUT, arm, pair, sources
 from bnviz.studies.effects import Level, Ratio
-from bnviz.studies.rules import above, below
+from bnviz.studies.predictions import above, below
 
 SIGMOID = ExperimentConfig(hidden_layers=10, activation="sigmoid", init="xavier", batch_size=60)
 STACK = PRESETS["exploding-gradients"].arms[1]
@@ -41,11 +41,14 @@ VANISHING = Claim(
     title="BN cures vanishing gradients",
     group="gradients",
     said="Batch normalization handles vanishing gradients.",
-    needs="Where less than a hundredth of the gradient dL/dz is left at the first layer without BN, more than a tenth "
-    "is left with BN; whether it grows instead is another claim's matter.",
+    needs="dL/dz is the gradient of the loss by the values z that a layer's weights give, before normalization and "
+    "activation. Where less than a hundredth "
+    "of its size is left at the first layer without BN, more than a tenth is left with BN. Whether it grows instead is "
+    "another claim.",
     experiments=(
         *_left("relu", "Ten ReLU layers from weights that are too small",
-               "Digits, 10 hidden layers of 100 ReLU units, weights from N(0, 0.03²): one backward pass at step 0.",
+               "Digits, 10 hidden layers of 100 ReLU units, weights from N(0, 0.03²) (mean 0, standard deviation "
+               "0.03): one backward pass at step 0.",
                pair(SMALL_WEIGHTS, 0, ("gradient_left",))),
         *_left("sigmoid", "Ten sigmoid layers",
                "Digits, 10 hidden layers of 100 sigmoid units, Xavier's weights: one backward pass at step 0.",
@@ -80,7 +83,8 @@ EXPLODING = Claim(
     title="BN prevents exploding gradients",
     group="gradients",
     said="Batch normalization keeps gradients from exploding.",
-    needs="In a deep network with BN, the gradient does not grow from layer to layer on its way to the input.",
+    needs="In a deep network with BN, the gradient dL/dz (of the loss by the values z that a layer's weights give, "
+    "before normalization and activation) does not grow from layer to layer on its way back to the input.",
     experiments=(
         _growth("relu", "ReLU with BN, He's weights", _DEPTH, STACK),
         _growth("relu-large", "ReLU with BN, twice He's weights", _DEPTH, TOO_LARGE),
@@ -96,12 +100,11 @@ EXPLODING = Claim(
             arms=(arm(WITH, TOO_LARGE, 0, ("gradient_growth",)),
                   arm(WITHOUT, TOO_LARGE.replace(normalization="none"), 0, ("gradient_growth",))),
             effect=Ratio(WITH, WITHOUT, "gradient_growth"), role="context",
-            says="From weights twice too large, the growth with BN is {effect} the growth without.",
+            says="From weights twice as large as He's, the factor a layer with BN is {effect} the factor without.",
             shows="gradient_growth", label="factor of ‖dL/dz‖² a layer",
         ),
     ),
-    note="This is at initialisation. It is BN itself that makes the gradients grow: the initial weights' scale "
-    "cancels.",
+    note="This is at initialisation. BN itself makes the gradients grow: the size of the initial weights cancels.",
     sources=sources("yang", "he"),
 )  # fmt: skip
 CLAIMS = (VANISHING, EXPLODING)

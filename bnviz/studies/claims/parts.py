@@ -12,6 +12,7 @@ from bnviz.studies.measures import LEARNT
 from bnviz.studies.trial import Trial
 
 WITHOUT, WITH = "without BN", "with BN"
+CLEARLY = 1.25  # so many times faster, further, larger is clearly so; nearer to 1 is about equal
 HEADLINE = PRESETS["headline"].arms[0]
 EASY = PRESETS["no-difference"].arms[0]
 DEEP = ExperimentConfig(hidden_layers=10, width=64)
@@ -26,6 +27,10 @@ SOURCES = {
     "ioffe-algorithm-1": Source(f"{IOFFE}, algorithm 1", "https://arxiv.org/abs/1502.03167"),
     "santurkar": Source(
         "Santurkar, Tsipras, Ilyas & Madry 2018, How Does Batch Normalization Help Optimization?",
+        "https://arxiv.org/abs/1805.11604",
+    ),
+    "santurkar-2-1": Source(
+        "Santurkar, Tsipras, Ilyas & Madry 2018, How Does Batch Normalization Help Optimization?, section 2.1, Fig. 2",
         "https://arxiv.org/abs/1805.11604",
     ),
     "bjorck": Source(

@@ -8,7 +8,7 @@ from bnviz.experiment.presets import PRESETS
 from bnviz.studies.claim import Arm, Claim, Experiment, Role
 from bnviz.studies.claims.parts import DEEP, SMALL_WEIGHTS, WITH, WITHOUT, arm, sources, sweep
 from bnviz.studies.effects import Gain, Reach
-from bnviz.studies.rules import Prediction, times
+from bnviz.studies.predictions import Prediction, times
 
 RATES_RELU = (0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
 RATES_TANH = (0.2, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
@@ -22,7 +22,7 @@ SPAN = SMALL_WEIGHTS.replace(width=64, batch_size=64)
 def _rates(key: str, title: str, words: str, arms: tuple[Arm, ...], role: Role = "test") -> Experiment:
     return Experiment(
         key=key, title=title, words=f"{words} 300 steps at each learning rate. A network trains where its accuracy at "
-        "the end is above halfway from chance to the best of all.",
+        "the end is above halfway from chance (what guessing gives) to the best of all.",
         arms=arms, effect=Reach(WITH, WITHOUT), prediction=times(LARGER),
         predicts=f"With BN the largest learning rate that trains is more than {LARGER:g} times as large.",
         says="The largest learning rate that trains is {effect} as large with BN as without.",
@@ -66,23 +66,24 @@ INITIALISATION = Claim(
     title="BN makes the initial weights matter less",
     group="robustness",
     said="Batch normalization makes a network less sensitive to how its weights are initialised.",
-    needs="The span of initial deviations from which the network trains (largest over smallest) is clearly wider with "
-    "BN than without.",
+    needs="The initial weights are random numbers with mean 0 and some standard deviation. The span of standard "
+    "deviations from which the network trains (the largest over the smallest) is clearly wider with BN than without.",
     experiments=(
         Experiment(
             key="span", title="Ten ReLU layers from weights of any size",
             words="Digits, 10 hidden layers of 64 ReLU units, weights from N(0, std²), learning rate 0.1, batches of "
-            "64. 300 steps from each deviation. A network trains where its accuracy at the end is above halfway from "
-            "chance to the best of all; spans are those of the deviations that were tried.",
+            "64. 300 steps from each standard deviation std. A network trains where its accuracy at the end is above "
+            "halfway from chance to the best of all; spans are those of the standard deviations that were tried.",
             arms=sweep(SPAN, "init_std", DEVIATIONS, 300, 25), effect=Reach(WITH, WITHOUT, span=True),
             prediction=times(WIDER),
             predicts=f"With BN the span is more than {WIDER:g} times as wide.",
-            says="The span of initial deviations that train is {effect} as wide with BN as without.",
-            shows="accuracy", label="test accuracy after 300 steps", sweep="deviation of the initial weights", log=True,
+            says="The span of initial standard deviations that train is {effect} as wide with BN as without.",
+            shows="accuracy", label="test accuracy after 300 steps", log=True,
+            sweep="standard deviation of the initial weights",
         ),
     ),
-    note="BN does not make the scale of the weights meaningless: it trades it for the effective learning rate, which "
-    "falls with the square of the weights' size.",
+    note="The size of the weights still matters with BN, in another way: a step turns large weights less than small "
+    "ones. What counts is the effective learning rate, the learning rate divided by the square of the weights' size.",
     sources=sources("ioffe", "van-laarhoven"),
 )  # fmt: skip
 
@@ -97,7 +98,7 @@ _BN_TWO, _BN_THIRTY_TWO, _GROUP_TWO, _LAYER_TWO = (
 )  # fmt: skip
 _SMALL = (
     "Digits, 2 hidden layers of 100 ReLU units, He's weights, learning rate 0.1 · batch size / 32, and 32,000 samples "
-    "seen by each network"
+    "seen by each network."
 )
 _AS_GOOD = Prediction((-0.02, 0.02), ((-math.inf, -0.05),))
 BATCH_SIZE = Claim(
@@ -105,29 +106,32 @@ BATCH_SIZE = Claim(
     title="BN works at any batch size",
     group="robustness",
     said="Batch normalization is a safe default, whatever the batch size.",
-    needs="After as many samples at equal rate a sample, the network with BN is about as accurate from batches of 2 as "
-    "from batches of 32; and at batches of 2 BN is about as accurate as a normalization that doesn't look at the "
-    "batch.",
+    needs="The learning rate is in proportion to the batch size, so that each sample counts as much. After as many "
+    "samples, the network with BN is about as accurate from batches of 2 as from batches of 32; and at batches of 2 BN "
+    "is about as accurate as a normalization that doesn't look at the batch.",
     experiments=(
         Experiment(
             key="two", title="Batches of two against batches of 32",
-            words=f"{_SMALL}: BN for 16,000 steps of 2 and for 1,000 steps of 32.",
+            words=f"{_SMALL} With BN: 16,000 steps of 2, and 1,000 steps of 32 that are 16 times as long.",
             arms=(_BN_TWO, _BN_THIRTY_TWO), effect=Gain("BN, batch 2", "BN, batch 32"), prediction=_AS_GOOD,
             predicts="The accuracies are within 2 points.",
-            says="From batches of 2 instead of 32, after as many samples, BN's test accuracy changes by {effect}.",
+            says="With BN, the test accuracy from batches of 2 is {effect} {higher} than from batches of 32, "
+            "after as many samples.",
             shows="accuracy", label="test accuracy after 32,000 samples",
         ),
         Experiment(
             key="others", title="Batches of two: BN against LayerNorm",
-            words=f"{_SMALL}: 16,000 steps of 2 with BN, GroupNorm and LayerNorm, so that small batches alone, which "
-            "all three have, explain nothing.",
+            words=f"{_SMALL} 16,000 steps of 2 with BN, GroupNorm and LayerNorm: all three have small batches, so that "
+            "small batches alone explain no difference.",
             arms=(_GROUP_TWO, _LAYER_TWO, _BN_TWO), effect=Gain("BN, batch 2", "LayerNorm, batch 2"),
             prediction=_AS_GOOD, predicts="The accuracies are within 2 points.",
-            says="With batches of 2, BN in the place of LayerNorm changes the test accuracy by {effect}.",
+            says="With batches of 2, the test accuracy with BN is {effect} {higher} than with LayerNorm.",
             shows="accuracy", label="test accuracy after 32,000 samples",
         ),
     ),
-    note="Batches of 2 take 16 times as many steps, each a sixteenth as long, to see as many samples.",
+    note="In train mode, BN turns two values into about +1 and -1, however far apart they are: little is left to learn "
+    "from.",
     sources=sources("wu", "ba"),
+    universal=True,
 )  # fmt: skip
 CLAIMS = (HIGHER_RATES, INITIALISATION, BATCH_SIZE)

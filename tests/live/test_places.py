@@ -1,0 +1,195 @@
+"""Places to train are given out in turn; who doesn't use one loses it to those who wait, and no sooner."""
+
+from __future__ import annotations
+
+import time
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import bnviz.live.places
+import bnviz.live.registry
+import bnviz.live.run
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.live.limits import Limits
+from bnviz.live.places import ADMITTED, KEPT_FOR, RELEASED, FullError, Seat, taken
+from bnviz.live.registry import Registry
+from bnviz.live.run import LiveRun
+from tests.live.test_registry import Hand
+
+ARMS = (ExperimentConfig(width=4), ExperimentConfig(width=4, normalization="batch"))
+
+
+class Guest:
+    """A page with its seat: `heard` is what it was told last, of all that it was told."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.token = registry.open(None, 0, ARMS, ("a", "b"), None)
+        self.told: list[int] = []
+        seat = registry.find(self.token)
+        assert seat is not None
+        self.seat: Seat = seat
+        registry.sit(seat, self)
+
+    @property
+    def run(self) -> LiveRun:
+        assert isinstance(self.seat.run, LiveRun)
+        return self.seat.run
+
+    def come(self) -> Guest:
+        self.registry.wish(self.seat, self.told.append)
+        return self
+
+    def go(self, *, closed: bool = False) -> None:
+        self.registry.leave(self.seat, self, closed=closed)
+
+    @property
+    def heard(self) -> int:
+        return self.told[-1]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still but for what a test adds to `now`."""
+    clock = SimpleNamespace(now=time.monotonic())
+    clock.monotonic = lambda: clock.now
+    for module in (bnviz.live.registry, bnviz.live.places, bnviz.live.run):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def house(**limits: int) -> Registry:
+    return Registry(Hand(), Limits(**limits))  # type: ignore[arg-type]
+
+
+def test_who_comes_when_all_places_are_taken_waits_and_moves_up_as_others_go():
+    registry = house(runs=2)
+    one, two, three, four, five = (Guest(registry).come() for _ in range(5))
+    assert [guest.heard for guest in (one, two, three, four, five)] == [ADMITTED, ADMITTED, 1, 2, 3]
+    assert [guest.run.placed for guest in (one, two, three, four, five)] == [True, True, False, False, False]
+    four.go()
+    assert (three.heard, five.heard) == (1, 2), "who goes loses the place, the others move up"
+    one.go(closed=True)
+    assert (three.heard, three.run.placed, five.heard) == (ADMITTED, True, 1)
+    assert not registry.find(one.token)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["come", "go", "close"]), st.integers(0, 7)), max_size=60))
+def test_whatever_pages_do_never_more_train_than_may_and_nobody_is_passed_by(steps):
+    registry = house(runs=2)
+    guests = [Guest(registry) for _ in range(8)]
+    gone: set[int] = set()
+    queue: list[int] = []
+    for what, number in steps:
+        guest = guests[number]
+        if number in gone:
+            continue
+        if what == "come":
+            guest.come()
+            if not guest.run.placed and number not in queue:
+                queue.append(number)
+        else:
+            guest.go(closed=True)
+            gone.add(number)
+        placed = [n for n, one in enumerate(guests) if one.run.placed]
+        queue = [n for n in queue if n not in gone and n not in placed]
+        assert len(placed) <= 2
+        assert not (queue and len(placed) < 2), "no place stays empty while somebody waits"
+        assert [guests[n].heard for n in queue] == list(range(1, len(queue) + 1)), "in the order of their coming"
+
+
+@pytest.mark.parametrize("unused", ["lost", "hidden", "paused"])
+def test_a_place_that_is_not_used_goes_to_who_waits_after_its_time_and_not_before(clock, unused):
+    registry = house(runs=1)
+    holder, waiting = Guest(registry).come(), Guest(registry).come()
+    if unused == "lost":
+        holder.go()
+    patience = {"lost": KEPT_FOR, "hidden": registry.limits.held_hidden, "paused": registry.limits.held_paused}[unused]
+    end = clock.now + patience
+    while clock.now < end - 5:
+        clock.now += 5
+        if unused == "paused":
+            holder.run.ask(None)  # it is seen
+        registry.review()
+        assert waiting.heard == 1
+    clock.now = end + 1
+    if unused == "paused":
+        holder.run.ask(None)
+    registry.review()
+    assert (waiting.heard, holder.heard) == (ADMITTED, RELEASED)
+    assert (waiting.run.placed, holder.run.placed) == (True, False)
+
+
+@pytest.mark.parametrize("use", ["plays", "commands"])
+def test_a_page_that_is_seen_and_used_keeps_its_place_however_long_others_wait(clock, use):
+    registry = house(runs=1)
+    holder, waiting = Guest(registry).come(), Guest(registry).come()
+    holder.run.playing = use == "plays"
+    for _ in range(400):
+        clock.now += 10
+        holder.run.ask(None)
+        if use == "commands":
+            holder.run.order(LiveRun.pause)
+            holder.run._inbox.clear()
+        registry.review()
+    assert (holder.run.placed, waiting.heard) == (True, 1)
+
+
+def test_where_nobody_waits_nobody_loses_a_place(clock):
+    registry = house(runs=2)
+    guests = [Guest(registry).come() for _ in range(2)]
+    clock.now += 3600
+    registry.review()
+    assert all(guest.run.placed for guest in guests)
+
+
+def test_who_lost_a_place_keeps_what_was_measured_and_gets_one_again_in_turn(clock):
+    registry = house(runs=1)
+    first, second = Guest(registry).come(), Guest(registry).come()
+    first.run._comparison = measured = object()  # type: ignore[assignment]
+    first.run.playing = True
+    clock.now += registry.limits.held_hidden + 1
+    second.run.ask(None)
+    registry.review()
+    registry.workers.obey(first.run)  # type: ignore[attr-defined]
+    assert (first.run.playing, first.run._comparison) == (False, measured), "paused, and as it was"
+    first.come()
+    assert first.heard == 1
+    second.go(closed=True)
+    assert (first.heard, first.run.placed, first.run._comparison) == (ADMITTED, True, measured)
+
+
+def test_runs_without_a_place_keep_their_networks_only_while_there_is_room(clock):
+    registry = house(runs=4)
+    guests = [Guest(registry) for _ in range(7)]
+    for guest in guests:
+        clock.now += 1
+        guest.run.use()
+        guest.run._comparison = object()  # type: ignore[assignment]
+    registry.review()
+    for guest in guests:
+        registry.workers.obey(guest.run)  # type: ignore[attr-defined]
+    assert [guest.run.started for guest in guests] == [False] * 5 + [True] * 2, "half as many as there are places"
+
+
+def test_the_queue_is_bounded_and_says_so_in_one_sentence():
+    registry = house(runs=1, waiting=2)
+    for _ in range(3):
+        Guest(registry).come()
+    with pytest.raises(FullError, match="The only place for a live run is taken, and as many pages wait as may"):
+        Guest(registry).come()
+
+
+def test_a_page_that_asks_again_keeps_its_number():
+    registry = house(runs=1)
+    _, two, three = (Guest(registry).come() for _ in range(3))
+    two.come()
+    three.come()
+    assert (two.heard, three.heard) == (1, 2)
+
+
+def test_the_sentence_counts_the_places():
+    assert taken(32) == "All 32 places for live runs are taken"
