@@ -139,7 +139,8 @@ def _report(opened: Opened) -> bytes:
     if opened.kind == "lab":
         configs = parse(opened.link_query).arms
         chances = _chances(opened)
-        look, found = Look(chance=chances[0].share), verdicts(opened.histories, chances)
+        if chances:
+            look, found = Look(chance=chances[0].share), verdicts(opened.histories, chances)
         title, asked = "Batch normalization, compared", "What was asked"
         arms = [(name, settings(config)) for name, config in zip(opened.names, configs, strict=True)]
     elif models := {fact.model for fact in opened.facts if fact.model}:
@@ -153,7 +154,10 @@ def _report(opened: Opened) -> bytes:
 
 
 def _chances(opened: Opened) -> list[Chance]:
-    """What guessing reaches on each arm's evaluated test samples, as a comparison says it."""
+    """What guessing reaches on each arm's evaluated test samples; nothing where an own table would be needed."""
     from bnviz.training import datasets, evaluation
 
-    return [evaluation.chance(datasets.load(config)) for config in parse(opened.link_query).arms]
+    configs = parse(opened.link_query).arms
+    if any(config.own_table is not None for config in configs):
+        return []
+    return [evaluation.chance(datasets.load(config)) for config in configs]

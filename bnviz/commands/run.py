@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +15,9 @@ from bnviz.commands import run_output
 from bnviz.commands.options import AsJson
 from bnviz.commands.run_fields import fields_text
 from bnviz.commands.run_settings import asked_link, changed
+from bnviz.commands.run_table import with_table
 from bnviz.experiment.config import MAX_STEP
+from bnviz.experiment.own_table import Tables
 from bnviz.experiment.snapshot import Snapshot
 from bnviz.sharing.link import Link, to_query
 
@@ -44,6 +48,14 @@ def run(
             help="Set a field of one network, by its name or its number from 1; may be repeated, wins over --set.",
         ),
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Train on your own table, a CSV file; needed where the link is about one."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The table's column of classes, by name or number from 1; else the last."),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -73,6 +85,7 @@ def run(
       bnviz run --preset headline --set learning_rate=1 --steps 500
       bnviz run --preset headline --arm "with BN.normalization=layer" --arm 1.init=xavier
       bnviz run --link "http://localhost:8501/?preset=spirals&width=64" --json > run.jsonl
+      bnviz run --table iris.csv --set hidden_layers=5 --set batch_size=32
       bnviz run --preset learning-rate --every 1 --json | head -1
 
     With --json each line is a snapshot of one network: step, arm (the network's name), link (repeats the run),
@@ -82,25 +95,27 @@ def run(
     if list_fields:
         typer.echo(fields_text())
         return
-    asked = changed(asked_link(preset, link), settings or [], arm_settings or [])
+    asked, tables = with_table(asked_link(preset, link), table, label)
+    asked = changed(asked, settings or [], arm_settings or [])
     last = next(n for n in (steps, asked.until, DEFAULT_STEPS) if n is not None)
     asked = replace(asked, until=last)
     if not as_json:
         typer.echo(run_output.description(asked))
-    comparison = _train(asked, last, every or max(1, last // DEFAULT_SNAPSHOTS), as_json)
+    comparison = _train(asked, last, every or max(1, last // DEFAULT_SNAPSHOTS), as_json, tables)
     address = "?" + to_query(asked)
     if as_json:
-        typer.echo(f"the same numbers again: bnviz run --link '{address}'", err=True)
+        file = f" --table {shlex.quote(str(table))}" if table is not None else ""
+        typer.echo(f"the same numbers again: bnviz run --link '{address}'{file}", err=True)
         return
     typer.echo(run_output.verdicts_text(asked, comparison))
     typer.echo(f"\nThe same numbers again, here or after the lab's address:\n{address}")
 
 
-def _train(asked: Link, steps: int, every: int, as_json: bool) -> Comparison:
+def _train(asked: Link, steps: int, every: int, as_json: bool, tables: Tables) -> Comparison:
     """Train to the last step, printing each snapshot as soon as it is there."""
     from bnviz.training.comparison import Comparison
 
-    comparison = Comparison(asked.arms, every=every)
+    comparison = Comparison(asked.arms, every=every, tables=tables)
     comparison.stop_at = steps
     link = "?" + to_query(asked)
     terminal = sys.stderr.isatty()

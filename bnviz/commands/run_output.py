@@ -41,14 +41,14 @@ def description(asked: Link) -> str:
     values = {name: [getattr(arm, name) for arm in asked.arms] for name in PLAIN_FIELDS}
     varied = [name for name, column in values.items() if len(set(column)) > 1]
     shared = [
-        f"{name}={column[0]}"
+        f"{name}={asked.arms[0].data_name if name == 'dataset' else column[0]}"
         for name, column in values.items()
         if name not in varied and (name == "dataset" or column[0] != getattr(DEFAULTS, name))
     ]
     lines = [PRESETS[asked.preset].title] if asked.preset else []
     lines += [textwrap.fill(", ".join(shared), 100, subsequent_indent="  ")]
     for number, (name, arm) in enumerate(zip(asked.names, asked.arms, strict=True), 1):
-        own = [f"{field}={getattr(arm, field)}" for field in varied]
+        own = [f"{field}={arm.data_name if field == 'dataset' else getattr(arm, field)}" for field in varied]
         turned = [f"{i.knob}={i.normalization or i.learning_rate} from step {i.step}" for i in arm.interventions]
         lines.append(f"  {number} {name}: {', '.join(own + turned) or 'nothing of its own'}")
     head = "".join(f"  {f'{number} {name}':>{CELL}.{CELL}}" for number, name in enumerate(asked.names, 1))

@@ -10,16 +10,29 @@ import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self, get_args
 
-from bnviz.experiment.fields import ConfigError, choice_field, flag_field, one_of, real, real_field, whole, whole_field
+from bnviz.experiment.fields import (
+    ConfigError,
+    checked_field,
+    choice_field,
+    flag_field,
+    one_of,
+    real,
+    real_field,
+    whole,
+    whole_field,
+)
+from bnviz.experiment.own_table import MIN_RAREST, TableRef, check_table, table_ref
 
-Dataset = Literal["digits", "breast_cancer", "wine", "moons", "circles", "spirals", "xor", "clusters"]
+Bundled = Literal["digits", "breast_cancer", "wine", "moons", "circles", "spirals", "xor", "clusters"]
+Dataset = Bundled | Literal["table"]
 Activation = Literal["relu", "leaky_relu", "tanh", "sigmoid", "gelu", "linear"]
 Normalization = Literal["none", "batch", "layer", "group", "noisy_batch"]
 Position = Literal["before", "after"]
 Init = Literal["he", "xavier", "lecun", "pytorch", "normal"]
 Optimizer = Literal["sgd", "adam"]
 
-DATASETS: tuple[str, ...] = get_args(Dataset)
+DATASETS: tuple[str, ...] = get_args(Bundled)
+OWN_TABLE = "table"  # somebody's own; the field `table` says which
 REAL_SIZES = {"digits": 1797, "breast_cancer": 569, "wine": 178}
 TABLES = ("breast_cancer", "wine")  # every column has a unit of its own
 GENERATED_SIZE = 1000
@@ -30,6 +43,11 @@ BATCH_NORMALIZATIONS = ("batch", "noisy_batch")
 MAX_INTERVENTIONS = 64
 MAX_STEP = 10_000_000
 MAX_WORK = 2.1e9
+MAX_PLANE_CLASSES = 4  # the picture of the plane holds no more in a byte
+
+
+def _dataset(name: str, value: Any) -> str:
+    return value if value == OWN_TABLE else one_of(name, value, DATASETS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +89,7 @@ class ExperimentConfig:
     the command line are made from this table.
     """
 
-    dataset: Dataset = choice_field("digits", DATASETS, "the data to classify")
+    dataset: Dataset = checked_field("digits", _dataset, "the data to classify", choices=DATASETS)
     samples: int = whole_field(
         0, 0, 4000, "number of samples; 0 means all of a real data set and 1000 of a generated one",
     )  # fmt: skip
@@ -110,6 +128,7 @@ class ExperimentConfig:
     batch_size: int = whole_field(64, 2, 1024, "samples in a training batch", ": one sample has no batch variance")
     seed: int = whole_field(0, 0, 2**31 - 1, "seed of initial weights, batch order, dropout and noise")
     interventions: tuple[Intervention, ...] = ()
+    table: str = checked_field("", check_table, "the table that is meant where dataset is table; empty elsewhere")
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -117,12 +136,13 @@ class ExperimentConfig:
                 value = item.metadata["check"](item.name, getattr(self, item.name))
                 object.__setattr__(self, item.name, value)
         object.__setattr__(self, "interventions", _ordered(self.interventions))
+        self._check_table()
         if 0 < self.samples < 40:
             raise ConfigError("samples", f"samples must be 0 (the data set's own size) or from 40; got {self.samples}")
         if self.batch_size > self.training_samples:
             raise ConfigError(
                 "batch_size",
-                f"batch_size must be at most {self.training_samples}, the training split of {self.dataset} "
+                f"batch_size must be at most {self.training_samples}, the training split of {self.data_name} "
                 f"with samples={self.samples}: batches are drawn without replacement; got {self.batch_size}",
             )
         normalizations = {self.normalization} | {i.normalization for i in self.interventions}
@@ -139,10 +159,54 @@ class ExperimentConfig:
                 f"second to watch; got {work:.2g}",
             )
 
+    def _check_table(self) -> None:
+        """A table of one's own is named exactly where it is used, and each class of a part of it can be split."""
+        if self.dataset != OWN_TABLE:
+            object.__setattr__(self, "table", "")
+            return
+        if not self.table:
+            raise ConfigError("table", "dataset=table needs a table: drop its file into the lab, or bnviz run --table")
+        ref = table_ref(self.table)
+        least = -(-MIN_RAREST * ref.rows // ref.rarest)
+        if 0 < self.samples < ref.rows and not least <= self.samples <= ref.rows - ref.classes:
+            raise ConfigError(
+                "samples",
+                f"samples must be 0 (all {ref.rows} rows of {ref.name}) or from {least} to {ref.rows - ref.classes}, "
+                f"so that every class can be split; got {self.samples}",
+            )
+
+    @property
+    def own_table(self) -> TableRef | None:
+        """Which table of somebody's own is meant; None with a data set that comes along."""
+        return table_ref(self.table) if self.table else None
+
+    @property
+    def data_name(self) -> str:
+        """The data set's name, or that of the table's file."""
+        return self.dataset if self.own_table is None else self.own_table.name
+
+    @property
+    def real_size(self) -> int | None:
+        """How many samples the data set has; None of data that are generated."""
+        return REAL_SIZES.get(self.dataset) if self.own_table is None else self.own_table.rows
+
+    @property
+    def planar(self) -> bool:
+        """Whether the samples are points of a plane whose classes can be drawn."""
+        ref = self.own_table
+        if ref is None:
+            return self.dataset in PLANAR_DATASETS
+        return ref.features == 2 and ref.classes <= MAX_PLANE_CLASSES
+
+    @property
+    def columnwise(self) -> bool:
+        """Whether the features have units of their own, so that each is standardised by itself."""
+        return self.dataset in TABLES or self.own_table is not None
+
     @property
     def total_samples(self) -> int:
         """How many samples the data set has after `samples` is applied."""
-        size = REAL_SIZES.get(self.dataset)
+        size = self.real_size
         if size is None:
             return self.samples or GENERATED_SIZE
         return min(self.samples or size, size)
@@ -181,4 +245,4 @@ def _ordered(interventions: Any) -> tuple[Intervention, ...]:
 
 
 FIELD_NAMES: tuple[str, ...] = tuple(item.name for item in fields(ExperimentConfig))
-PLAIN_FIELDS = tuple(name for name in FIELD_NAMES if name != "interventions")
+PLAIN_FIELDS = tuple(name for name in FIELD_NAMES if name not in ("interventions", "table"))

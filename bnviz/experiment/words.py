@@ -22,7 +22,7 @@ VALUES = {
     "leaky_relu": "leaky ReLU", "gelu": "GELU", "he": "He", "xavier": "Xavier", "lecun": "LeCun",
     "pytorch": "PyTorch's default", "normal": "N(0, std²)", "sgd": "SGD", "adam": "Adam", "none": "none",
     "batch": "BatchNorm", "layer": "LayerNorm", "group": "GroupNorm", "noisy_batch": "noisy BatchNorm",
-    "before": "before the activation", "after": "after the activation",
+    "table": "your own table (CSV)", "before": "before the activation", "after": "after the activation",
 }  # fmt: skip
 GIVEN_NAME_LENGTH = 40  # of a name made of the fields in which arms differ
 SHORT = {
@@ -47,7 +47,7 @@ def name_arms(arms: Sequence[ExperimentConfig]) -> tuple[str, ...]:
     for preset in PRESETS.values():
         if preset.arms == bare:
             return preset.names
-    varied = [name for name in PLAIN_FIELDS if len({getattr(arm, name) for arm in arms}) > 1]
+    varied = [name for name in PLAIN_FIELDS if len({_compared(arm, name) for arm in arms}) > 1]
     names = [_cut("; ".join(_said(arm, name) for name in varied)) or "network" for arm in arms]
     if len(set(names)) == len(names):
         return tuple(names)
@@ -61,7 +61,12 @@ def _cut(name: str, length: int = GIVEN_NAME_LENGTH) -> str:
     return name[:length].rpartition(" ")[0].rstrip("; ") or name[:length]
 
 
+def _compared(arm: ExperimentConfig, name: str) -> Any:
+    """A field's value, of a table of one's own the file's name."""
+    return arm.data_name if name == "dataset" else getattr(arm, name)
+
+
 def _said(arm: ExperimentConfig, name: str) -> str:
     """One field of an arm in words; without a comma, which parts names in a link."""
-    value = getattr(arm, name)
+    value = _compared(arm, name)
     return SHORT[value] if name == "normalization" else f"{LABELS[name].lower()} {value_label(value)}"

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bnviz.experiment.config import PLANAR_DATASETS, ExperimentConfig, Intervention
+from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.layout import Layout, lab_layout
+from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.experiment.snapshot import BINS, QUANTILES, SHOWN_IMAGES
 from bnviz.experiment.theory import gradient_factor
 
@@ -37,7 +38,7 @@ def meta(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:
     """What does not change in one generation: names, configurations, edges, points, images."""
     return {
         "kind": "lab",
-        **scene(comparison.trainings[0].config),
+        **scene(comparison.trainings[0].config, comparison.tables),
         "bins": BINS,
         "quantiles": list(QUANTILES),
         "capacity": comparison.histories[0].max_snapshots,
@@ -45,18 +46,19 @@ def meta(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def scene(config: ExperimentConfig) -> dict[str, Any]:
-    """What the first arm's data set gives to look at: classes, points or images."""
+def scene(config: ExperimentConfig, tables: Tables = NO_TABLES) -> dict[str, Any]:
+    """What the first arm's data set gives to look at: classes, points, images; nothing of a table that is not here."""
+    if config.own_table is not None and config.table not in tables:
+        return {"classes": [], "dataset": config.data_name, "points": None, "images": None, "chance": None}
     from bnviz.training import datasets
     from bnviz.training.evaluation import Evaluation
 
-    data = datasets.load(config)
-    planar = config.dataset in PLANAR_DATASETS
+    data = datasets.load(config, tables)
     images = {"width": 8, "height": 8, "pixels": data.images.tolist()} if data.images is not None else None
     return {
         "classes": list(data.classes),
-        "dataset": config.dataset,
-        "points": Evaluation(config, data).points() if planar else None,
+        "dataset": config.data_name,
+        "points": Evaluation(config, data).points() if config.planar else None,
         "images": images and {**images, "labels": data.test_y[:SHOWN_IMAGES].tolist()},
         "chance": data.chance,
     }
@@ -72,7 +74,7 @@ def arm(name: str, layout: Layout) -> dict[str, Any]:
     factor = gradient_factor(config) if config else None
     return {
         "name": name,
-        "config": {**asdict(config), "interventions": []} if config else None,
+        "config": {**asdict(config), "dataset": config.data_name, "interventions": []} if config else None,
         "layers": len(layout.layers),
         "layer_names": list(layout.layers),
         "weights": list(layout.weights),

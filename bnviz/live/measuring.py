@@ -81,7 +81,7 @@ def _shown(comparison: Comparison) -> Sequence[Training]:
 
     if comparison.step != 1:
         return comparison.trainings
-    return [Training(config) for config in comparison.configs]
+    return [Training(config, comparison.tables) for config in comparison.configs]
 
 
 def _shift(found: GradientShift) -> dict[str, Any]:

@@ -180,8 +180,11 @@ class Playback:
 
     @cached_property
     def _chances(self) -> tuple[Chance, ...]:
+        """What guessing reaches; nobody knows where a network learnt a table that is not in its recording."""
         from bnviz.training import datasets, evaluation
 
+        if any(config.own_table is not None for config in self._configs):
+            return ()
         return tuple(evaluation.chance(datasets.load(config)) for config in self._configs)
 
 

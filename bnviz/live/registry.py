@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.live.limits import Limits, limits
 from bnviz.live.places import KEPT_FOR, FullError, Places, Seat, Tell
 from bnviz.live.playback import Playback
@@ -68,21 +69,24 @@ class Registry:
         arms: Sequence[ExperimentConfig],
         names: Sequence[str],
         until: int | None,
+        *,
+        tables: Tables = NO_TABLES,
     ) -> str:
         """Return the token of the session's run, which starts anew where `revision` is another than before.
 
-        An unknown or freed token gets a new run and a new token. Raises `FullError` where no seat is left for it.
+        The run alone holds the session's own `tables`, for as long as it needs them: no other can reach them. An
+        unknown or freed token gets a new run and a new token. Raises `FullError` where no seat is left for it.
         """
         with self._lock:
             self._free()
             seat = self._seats.get(token or "")
             if seat is None or not seat.run.trains:
-                run = LiveRun(arms, names, until)
+                run = LiveRun(arms, names, until, tables)
                 run.placed = False
                 return self._take(run, revision)
             if seat.revision != revision:
                 seat.revision = revision
-                seat.run.order_instead(lambda run: run.configure(arms, names, until))
+                seat.run.order_instead(lambda run: run.configure(arms, names, until, tables))
                 self.workers.wake(seat.run)
             return seat.token
 

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
+from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.experiment.verdicts import verdicts
 from bnviz.live import describe
 from bnviz.live.copies import Copies, RunCopy
@@ -61,7 +62,13 @@ class LiveRun:
 
     trains = True
 
-    def __init__(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None = None) -> None:
+    def __init__(
+        self,
+        arms: Sequence[ExperimentConfig],
+        names: Sequence[str],
+        until: int | None = None,
+        tables: Tables = NO_TABLES,
+    ) -> None:
         self.asked = self.used = time.monotonic()
         self.placed = True
         self.generation = 0
@@ -71,6 +78,7 @@ class LiveRun:
         self._impatient = False
         self._comparison: Comparison | None = None
         self._requested = (tuple(arms), tuple(names))
+        self._tables = tables
         self._until = until
         self._measurements = Measurements()
         self.copies = Copies()
@@ -124,9 +132,16 @@ class LiveRun:
 
     # What a page may ask for -------------------------------------------------------------------------------------
 
-    def configure(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None) -> None:
+    def configure(
+        self,
+        arms: Sequence[ExperimentConfig],
+        names: Sequence[str],
+        until: int | None,
+        tables: Tables = NO_TABLES,
+    ) -> None:
         """Start anew with another configuration, at step 0 and paused."""
         self._requested = (tuple(arms), tuple(names))
+        self._tables = tables
         self._until = until
         self.used = time.monotonic()
         self.dissolve()
@@ -218,7 +233,7 @@ class LiveRun:
         if self._comparison is None:
             from bnviz.training.comparison import Comparison
 
-            self._comparison = Comparison(self._requested[0], interval=SNAPSHOT_INTERVAL)
+            self._comparison = Comparison(self._requested[0], interval=SNAPSHOT_INTERVAL, tables=self._tables)
             self._comparison.stop_at = self._until
             self._comparison.advance(steps=1)
         return self._comparison

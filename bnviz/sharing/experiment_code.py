@@ -1,7 +1,7 @@
 """A configuration as a training script to take away: the lab's own numbers in PyTorch, or the same run in Keras.
 
 The script needs nothing of ours and has only what its configuration asks for. Only numbers and words of our own enter
-the text.
+the text, and the name of a table's file, which has no signs that mean anything to Python.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bnviz.experiment.fields import one_of, whole
 from bnviz.sharing import experiment_exchange as exchange
 from bnviz.sharing import experiment_text as text
 from bnviz.sharing.experiment_keras import keras_script
-from bnviz.sharing.experiment_text import SHAPES, call, filled, number
+from bnviz.sharing.experiment_text import call, filled, number
 
 FRAMEWORKS = {"pytorch": "PyTorch", "keras": "Keras 3"}
 ACTIVATIONS = {
@@ -118,7 +118,7 @@ def pytorch_script(config: ExperimentConfig, steps: int) -> str:
     return text.joined(
         [
             text.title(config, "PyTorch", "The numbers are the lab's own; on the same machine, to the last bit."),
-            "import math" if config.init != "normal" else "",
+            text.standard(config),
             text.imports(config, plain=["numpy as np", "torch"], members=["from torch import nn"]),
             text.settings(config, steps, values, uses),
             "torch.set_num_threads(1)  # with more, sums add up in another order",
@@ -169,7 +169,7 @@ def _model(config: ExperimentConfig, kinds: Sequence[str]) -> str:
         body = ["block = nn.Sequential()", *(f"block.{name} = {made}" for name, made in parts), "model.append(block)"]
     else:
         body = [f"model.append({made})" for _, made in parts if made != "nn.Identity()"]
-    classes = SHAPES[config.dataset][1]
+    classes = text.sizes(config)[1]
     lines = [
         "model = nn.Sequential()",
         f"for position, inputs in enumerate({text.inputs(config)}):",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bnviz.experiment.config import BATCH_NORMALIZATIONS, ExperimentConfig
 from bnviz.sharing import experiment_text as text
-from bnviz.sharing.experiment_text import SHAPES, call, filled, number
+from bnviz.sharing.experiment_text import call, filled, number
 
 NOTE = """\
 The data, initial weights and batches are the lab's. Keras adds up in another order, so
@@ -85,7 +85,7 @@ def keras_script(config: ExperimentConfig, steps: int) -> str:
     return text.joined(
         [
             text.title(config, "Keras 3", NOTE),
-            "import math\n" * (config.init != "normal") + HEAD,
+            "\n".join(filter(None, [text.standard(config), HEAD])),
             text.imports(config, plain=["keras", "numpy as np", "torch"]),
             text.settings(config, steps, values, ["WEIGHTS", "BATCHES"]),
             text.GENERATOR,
@@ -144,7 +144,7 @@ def _norm(config: ExperimentConfig) -> list[str]:
 
 
 def _model(config: ExperimentConfig) -> str:
-    features, classes = SHAPES[config.dataset]
+    features, classes = text.sizes(config)
     slope = "keras.layers.LeakyReLU(negative_slope=0.01)"
     made = slope if config.activation == "leaky_relu" else f'keras.layers.Activation("{config.activation}")'
     activation, norm = [f"    model.add({made})"] * (config.activation != "linear"), _norm(config)

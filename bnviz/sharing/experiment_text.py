@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from string import Template
 
-from bnviz.experiment.config import REAL_SIZES, TABLES, TEST_SHARE, ExperimentConfig
+from bnviz.experiment.config import REAL_SIZES, TEST_SHARE, ExperimentConfig
 from bnviz.experiment.words import VALUES
+from bnviz.sharing import experiment_table as own
 
 WIDTH = 88  # ruff's own default
 EVALUATED = 512
@@ -112,6 +113,12 @@ def title(config: ExperimentConfig, framework: str, note: str) -> str:
     return f'"""{name[0].upper()}{name[1:]}: {layers} ({", ".join(kinds)}) in {framework}.\n\n{note}\n"""'
 
 
+def standard(config: ExperimentConfig) -> str:
+    """The imports from the standard library that data and initial weights want."""
+    wanted = {"csv": config.own_table is not None, "math": config.init != "normal"}
+    return "\n".join(f"import {module}" for module, is_wanted in wanted.items() if is_wanted)
+
+
 def imports(config: ExperimentConfig, *, plain: Sequence[str], members: Sequence[str] = ()) -> str:
     """The imports from outside the standard library; `members` are whole lines after scikit-learn's."""
     name = f"load_{config.dataset}" if config.dataset in REAL_SIZES else MAKERS.get(config.dataset)
@@ -125,6 +132,7 @@ def settings(config: ExperimentConfig, steps: int, values: dict[str, str], uses:
     turns = {turn.step or 0: turn.learning_rate for turn in config.interventions if turn.learning_rate is not None}
     rate = turns.pop(0, config.learning_rate)
     values = {
+        **own.constants(config),
         "SEED": str(config.seed),
         "STEPS": str(steps),
         "BATCH_SIZE": str(config.batch_size),
@@ -153,9 +161,15 @@ def normalizations(config: ExperimentConfig) -> list[tuple[int, str]]:
     return kinds
 
 
+def sizes(config: ExperimentConfig) -> tuple[int, int]:
+    """The data's numbers of features and classes."""
+    ref = config.own_table
+    return SHAPES[config.dataset] if ref is None else (ref.features, ref.classes)
+
+
 def inputs(config: ExperimentConfig) -> str:
     """The list of the hidden layers' numbers of inputs."""
-    features, more = str(SHAPES[config.dataset][0]), config.hidden_layers - 1
+    features, more = str(sizes(config)[0]), config.hidden_layers - 1
     rest = [str(config.width)] * more if more < 4 else [f"*[{config.width}] * {more}"]
     return f"[{', '.join([features, *rest])}]"
 
@@ -180,12 +194,13 @@ STANDARDISED = {
 
 def data(config: ExperimentConfig) -> str:
     """The lines that leave the lab's split, standardised train_x, test_x (float64), train_y and test_y."""
-    real = config.dataset in REAL_SIZES
-    lines = _bundled(config) if real else _generated(config)
+    real, ref = config.real_size is not None, config.own_table
+    lines = _real(config) if real else _generated(config)
     split = ["x", "y", f"test_size={TEST_SHARE}", "stratify=y", f"random_state={config.data_seed}"]
     lines += [
         call("train_x, test_x, train_y, test_y = train_test_split", split),
-        STANDARDISED["table" if config.dataset in TABLES else "alike"],
+        STANDARDISED["table" if config.columnwise else "alike"],
+        *([own.FLAT] if ref is not None else []),
         "train_x, test_x = (train_x - mean) / std, (test_x - mean) / std",
     ]
     if real and config.noise:
@@ -196,14 +211,16 @@ def data(config: ExperimentConfig) -> str:
     return "\n".join(lines)
 
 
-def _bundled(config: ExperimentConfig) -> list[str]:
-    size, samples = REAL_SIZES[config.dataset], config.total_samples
-    lines, state = [f"x, y = load_{config.dataset}(return_X_y=True)"], str(config.data_seed)
+def _real(config: ExperimentConfig) -> list[str]:
+    size, samples, ref = config.real_size, config.total_samples, config.own_table
+    assert size is not None
+    lines = [f"x, y = load_{config.dataset}(return_X_y=True)"] if ref is None else own.lines(ref)
+    state = str(config.data_seed)
     if config.noise:
         lines, state = [f"rng = np.random.RandomState({config.data_seed})", *lines], "rng"
     if samples < size:
         part = ["x", "y", f"train_size={samples}", "stratify=y", f"random_state={state}"]
-        if size - samples < SHAPES[config.dataset][1]:  # too few are left over to hold every class
+        if size - samples < sizes(config)[1]:  # too few are left over to hold every class
             part.remove("stratify=y")
         lines.append(call("x, _, y, _ = train_test_split", part))
     return lines

@@ -25,7 +25,8 @@ CHARTS = (
     "gradient-time", "statistics", "update-ratio", "saturation", "gradient-shift", "landscape",
 )  # fmt: skip
 VIEW_KEYS = ("layer", "charts", "until")
-KEYS = ("preset", *PLAIN_FIELDS, "names", "turns", *VIEW_KEYS)
+FIELDS = (*PLAIN_FIELDS, "table")  # with a value an arm
+KEYS = ("preset", *FIELDS, "names", "turns", *VIEW_KEYS)
 DEFAULTS = ExperimentConfig()
 TURN = re.compile(r"([1-4])@(\d{1,8}):([a-z_]{1,20}|[0-9][0-9.e+-]{0,23})")
 NAME = re.compile(r"[^,\x00-\x1f<>&]{1,40}")
@@ -69,7 +70,7 @@ def encode(link: Link) -> dict[str, str]:
     if (preset := link.preset) is not None:
         query["preset"] = preset
         base = PRESETS[preset].arms
-    for name in PLAIN_FIELDS:
+    for name in FIELDS:
         values = [getattr(arm, name) for arm in link.arms]
         if values != [getattr(arm, name) for arm in base] or (name == "normalization" and preset is None):
             texts = [_to_text(value) for value in values]
@@ -113,7 +114,7 @@ def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
     """Read query parameters; raises `LinkError` that names the part which is wrong and what is allowed."""
     single = single_values(query, KEYS)
     base = _base(single)
-    table = {name: single[name].split(",") for name in PLAIN_FIELDS if name in single}
+    table = {name: single[name].split(",") for name in FIELDS if name in single}
     if base is None and not any(len(values) > 2 for values in table.values()):
         table.setdefault("normalization", ["none", "batch"])
     count = _count(base, table, single)
@@ -134,7 +135,7 @@ def decode(query: Mapping[str, str | Sequence[str]]) -> Link:
 
 def _base(single: Mapping[str, str]) -> Link | None:
     if "preset" not in single:
-        own = any(key in single for key in (*PLAIN_FIELDS, "names"))
+        own = any(key in single for key in (*FIELDS, "names"))
         return None if own else from_preset(DEFAULT_PRESET)
     name = single["preset"]
     if name not in PRESETS:

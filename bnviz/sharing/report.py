@@ -59,6 +59,10 @@ def report(
 def settings(config: ExperimentConfig) -> dict[str, str]:
     """Return a configuration as label and text, with what was turned in mid-run at the end."""
     table = {LABELS[name]: value_label(getattr(config, name)) for name in PLAIN_FIELDS}
+    if config.own_table is not None:
+        table[LABELS["dataset"]] = (
+            f"{config.data_name} ({config.own_table.sizes}; classes in column {config.own_table.label})"
+        )
     turns = [
         f"step {item.step}: "
         + (

@@ -209,6 +209,10 @@ def map_study(
     configuration does not allow are empty cells; a map on which none is allowed is refused. An arm's field that is
     also an axis is the axis's.
     """
+    if base.own_table is not None:
+        raise ConfigError(
+            "dataset", f"a map is of the data sets that come along, and {base.data_name} is your own table"
+        )
     across, up = axis_of("x", x), axis_of("y", y)
     if across.field == up.field:
         raise ConfigError("y", f"the two axes must be different fields; both are {up.field}")

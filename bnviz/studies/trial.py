@@ -37,6 +37,12 @@ class Trial:
     def __post_init__(self) -> None:
         if not isinstance(self.config, ExperimentConfig):
             raise TrialError("config", f"config must be an ExperimentConfig; got {type(self.config).__name__}")
+        if self.config.own_table is not None:
+            raise TrialError(
+                "dataset",
+                f"studies measure the data sets that come along, and {self.config.data_name} is a table of your own: "
+                "it trains in the lab and by bnviz run",
+            )
         object.__setattr__(self, "steps", whole("steps", self.steps, 0, MAX_STEPS, ""))
         object.__setattr__(self, "every", whole("every", self.every, 1, MAX_STEPS, ""))
         if self.reach is not None:
@@ -84,7 +90,9 @@ class Trial:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def _plain(self) -> dict[str, Any]:
-        return {**self._arguments(), "config": asdict(self.config), "measures": list(self.measures)}
+        config = asdict(self.config)
+        del config["table"]  # always empty here; a trial's key is older than that field
+        return {**self._arguments(), "config": config, "measures": list(self.measures)}
 
 
 def run_trial(trial: Trial) -> dict[str, float]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.history import History
+from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.experiment.snapshot import Divergence
 from bnviz.experiment.verdicts import Chance
 from bnviz.training.evaluation import chance
@@ -26,21 +27,30 @@ class Comparison:
     equal. With `every=k` steps 0, k, 2k, ... are captured; without, one is captured each `interval` seconds of
     training, later where capture would take more than a quarter of the time, or more than two thirds of its own where
     others take turns with it, and always the steps 0, 1, 2, 5, 10, 20, 50, 100, ... An arm whose loss is not finite
-    stops; the others go on. Raises `ConfigError` for too few or many arms.
+    stops; the others go on. Raises `ConfigError` for too few or many arms, and for a table of somebody's own that is
+    not in `tables`.
     """
 
-    def __init__(self, arms: Sequence[ExperimentConfig], *, every: int | None = None, interval: float = 0.1) -> None:
+    def __init__(
+        self,
+        arms: Sequence[ExperimentConfig],
+        *,
+        every: int | None = None,
+        interval: float = 0.1,
+        tables: Tables = NO_TABLES,
+    ) -> None:
         if not 1 <= len(arms) <= MAX_ARMS:
             raise ConfigError("arms", f"a comparison has one to {MAX_ARMS} arms; got {len(arms)}")
         if every is not None and every < 1:
             raise ConfigError("every", f"every must be at least 1 step; got {every}")
         self.every, self.interval = every, interval
+        self.tables = tables
         self.stop_at: int | None = None
         self._arms = list(arms)
         self._start()
 
     def _start(self) -> None:
-        self.trainings = [Training(arm) for arm in self._arms]
+        self.trainings = [Training(arm, self.tables) for arm in self._arms]
         self.histories = [History() for _ in self._arms]
         self.step = 0
         self._captures = 0

@@ -1,7 +1,8 @@
 """The data sets, split and standardised by the training split.
 
 Pixels and coordinates are all of one kind: one mean and deviation for all. The columns of a table have units of their
-own: one of each a column.
+own: one of each a column. Tables of somebody's own are given with each call and kept nowhere: who doesn't have one
+can't train on it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,8 @@ import torch
 from torch import Tensor
 
 from bnviz.experiment.config import PLANAR_DATASETS, REAL_SIZES, TABLES, TEST_SHARE, ExperimentConfig
+from bnviz.experiment.fields import ConfigError
+from bnviz.experiment.own_table import CONSTANT, NO_TABLES, OwnTable, Tables
 from bnviz.experiment.snapshot import SHOWN_IMAGES
 
 Floats = npt.NDArray[np.float64]
@@ -25,7 +29,10 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Data:
-    """A split data set; inputs are float32 [samples, features], standardised; labels int64 [samples]."""
+    """A split data set; inputs are float32 [samples, features], standardised; labels int64 [samples].
+
+    source: the table of somebody's own that it was made of, if it was.
+    """
 
     train_x: Tensor
     train_y: Tensor
@@ -33,6 +40,7 @@ class Data:
     test_y: Tensor
     classes: tuple[str, ...]
     images: npt.NDArray[np.uint8] | None
+    source: OwnTable | None = None
 
     @property
     def features(self) -> int:
@@ -45,33 +53,83 @@ class Data:
         return float(torch.bincount(self.test_y).max() / len(self.test_y))
 
 
-def load(config: ExperimentConfig) -> Data:
-    """Return the configuration's data; equal configurations share the same tensors, which nobody may change."""
-    return _load(config.dataset, config.total_samples, config.noise, config.data_seed)
+def load(config: ExperimentConfig, tables: Tables = NO_TABLES) -> Data:
+    """Return the configuration's data; equal configurations share the same tensors, which nobody may change.
+
+    Raises `ConfigError` where it is about somebody's own table that is not in `tables`.
+    """
+    if config.own_table is None:
+        return _load(config.dataset, config.total_samples, config.noise, config.data_seed)
+    table = tables.get(config.table)
+    if table is None:
+        raise ConfigError("table", f"the table {config.data_name} is not here: it is needed to train on it")
+    key = (id(table), config.total_samples, config.noise, config.data_seed)
+    found = _shared.get(key)  # a table with data in there lives as long as they do
+    if found is None:
+        found = _shared[key] = _of_table(table, *key[1:])
+    return found
 
 
 @lru_cache(maxsize=32)
 def _load(dataset: str, samples: int, noise: float, data_seed: int) -> Data:
-    from sklearn.model_selection import train_test_split
-
     random = np.random.RandomState(data_seed)
-    if dataset in REAL_SIZES:
-        x, y, classes = REAL[dataset]()
-        if samples < len(y):
-            balanced = y if len(y) - samples >= len(classes) else None  # too few are left over to hold every class
-            x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=balanced, random_state=random)
-    else:
+    if dataset not in REAL_SIZES:
         x, y = GENERATED[dataset](samples, noise, random)
         classes = tuple(f"class {k}" for k in range(int(y.max()) + 1))
+        return _split(x, y, classes, random, data_seed)
+    x, y, classes = REAL[dataset]()
+    x, y = _part(x, y, samples, len(classes), random)
+    return _split(
+        x, y, classes, random, data_seed, noise=noise, columnwise=dataset in TABLES, images=dataset == "digits"
+    )
+
+
+_shared: WeakValueDictionary[tuple[int, int, float, int], Data] = WeakValueDictionary()
+
+
+def _of_table(table: OwnTable, samples: int, noise: float, data_seed: int) -> Data:
+    random = np.random.RandomState(data_seed)
+    x, y = _part(table.x, table.y, samples, len(table.classes), random)
+    return _split(x, y, table.classes, random, data_seed, noise=noise, columnwise=True, source=table)
+
+
+def _part(x: Floats, y: Ints, samples: int, classes: int, random: np.random.RandomState) -> tuple[Floats, Ints]:
+    """As many of the samples as are asked for, the classes in their shares."""
+    from sklearn.model_selection import train_test_split
+
+    if samples == len(y):
+        return x, y
+    balanced = y if len(y) - samples >= classes else None  # too few are left over to hold every class
+    x, _, y, _ = train_test_split(x, y, train_size=samples, stratify=balanced, random_state=random)
+    return x, y
+
+
+def _split(
+    x: Floats,
+    y: Ints,
+    classes: tuple[str, ...],
+    random: np.random.RandomState,
+    data_seed: int,
+    *,
+    noise: float = 0.0,
+    columnwise: bool = False,
+    images: bool = False,
+    source: OwnTable | None = None,
+) -> Data:
+    """Both splits, standardised by the training split, with noise added afterwards."""
+    from sklearn.model_selection import train_test_split
+
     train_x, test_x, train_y, test_y = train_test_split(x, y, test_size=TEST_SHARE, stratify=y, random_state=data_seed)
-    axis = 0 if dataset in TABLES else None
+    axis = 0 if columnwise else None
     mean, deviation = train_x.mean(axis), train_x.std(axis)
-    images = test_x[:SHOWN_IMAGES].astype(np.uint8) if dataset == "digits" else None
+    if source is not None:
+        deviation[deviation <= CONSTANT * np.abs(x).max(0)] = 1  # a constant column, or one but for rounding, is 0
+    shown = test_x[:SHOWN_IMAGES].astype(np.uint8) if images else None
     train_x, test_x = (train_x - mean) / deviation, (test_x - mean) / deviation
-    if noise and dataset in REAL_SIZES:
+    if noise:
         train_x = train_x + noise * random.standard_normal(train_x.shape)
         test_x = test_x + noise * random.standard_normal(test_x.shape)
-    return Data(_inputs(train_x), _labels(train_y), _inputs(test_x), _labels(test_y), classes, images)
+    return Data(_inputs(train_x), _labels(train_y), _inputs(test_x), _labels(test_y), classes, shown, source)
 
 
 def _inputs(x: Floats) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnviz.experiment.config import BATCH_NORMALIZATIONS, NORMALIZATIONS, PLANAR_DATASETS, ExperimentConfig
+from bnviz.experiment.config import BATCH_NORMALIZATIONS, NORMALIZATIONS, ExperimentConfig
 from bnviz.experiment.snapshot import SHOWN_IMAGES, SURFACE_SIDE, UNIT_QUANTILES, Array, traced_units
 from bnviz.experiment.verdicts import Chance
 from bnviz.training.datasets import Data
@@ -53,7 +53,7 @@ class Evaluation:
         self._start: Array | None = None
         self._last: Array | None = None
         self._bounds = bounds(data)
-        self._grid = _grid(self._bounds) if config.dataset in PLANAR_DATASETS else None
+        self._grid = _grid(self._bounds) if config.planar else None
         count = len(self._test_y)
         self._batches = -(-count // config.batch_size)
         self._wrapped_x = test_x[torch.arange(self._batches * config.batch_size) % count]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bnviz.experiment.config import ExperimentConfig, Intervention
+from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.experiment.snapshot import Array, Divergence, Snapshot
 from bnviz.training import datasets
 from bnviz.training.capture import Capture
@@ -24,18 +25,21 @@ from bnviz.training.rehearsal import Rehearsal
 from bnviz.training.switching import exchange
 
 
-def unfold(config: ExperimentConfig, *, every: int = 1) -> Generator[Snapshot, Intervention | None, None]:
+def unfold(
+    config: ExperimentConfig, *, every: int = 1, tables: Tables = NO_TABLES
+) -> Generator[Snapshot, Intervention | None, None]:
     """Train the configuration's network for ever, yielding a snapshot of step 0 and of each `every`-th step after.
 
     A snapshot of step n describes the parameters after n updates, the training step made on them, and its update.
     `stream.send(Intervention(learning_rate=.01))` turns a knob at the next step and returns the next snapshot;
     from then on it is recorded in `snapshot.config`. The stream ends after the snapshot in which the loss was not
     finite; `snapshot.diverged` says at which step and in which layer. Equal configurations give equal snapshots,
-    on the same machine bit for bit, however many streams interleave. Raises `ValueError` unless `every` >= 1.
+    on the same machine bit for bit, however many streams interleave. Raises `ValueError` unless `every` >= 1,
+    and `ConfigError` for a table of somebody's own that is not in `tables`.
     """
     if every < 1:
         raise ValueError(f"every must be at least 1: it counts the steps from one snapshot to the next; got {every}")
-    training = Training(config)
+    training = Training(config, tables)
     while training.diverged is None:
         snapshot = training.advance(capture=training.step % every == 0)
         if snapshot is not None:
@@ -52,13 +56,13 @@ class Training:
     their gradients have another scale from then on. A new learning rate keeps all of it.
     """
 
-    def __init__(self, config: ExperimentConfig) -> None:
+    def __init__(self, config: ExperimentConfig, tables: Tables = NO_TABLES) -> None:
         use_one_thread()
         self.config = config
         self.step = 0
         self.diverged: Divergence | None = None
         self.normalization: str = config.normalization
-        self.data = datasets.load(config)
+        self.data = datasets.load(config, tables)
         self.network = Network(config, self.data.features, len(self.data.classes)).train()
         self.optimizer = self._make_optimizer(config.learning_rate)
         self.capture = Capture(self.network, config)

@@ -7,11 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from bnviz.experiment.config import PLAIN_FIELDS, PLANAR_DATASETS, ExperimentConfig
+from bnviz.experiment.config import OWN_TABLE, PLAIN_FIELDS, PLANAR_DATASETS, ExperimentConfig
 from bnviz.experiment.presets import PRESETS
 from bnviz.experiment.words import LABELS, value_label
 from bnviz.sharing.link import from_preset
 from bnviz.ui.state import LabState
+from bnviz.ui.table_drop import own_table
 
 GROUPS = {
     "Data": ("dataset", "noise", "samples", "batch_size"),
@@ -118,7 +119,7 @@ def _applies(state: LabState, name: str) -> bool:
         "momentum": any(arm.optimizer == "sgd" for arm in arms),
         "norm_groups": "group" in kinds,
         "data_seed": True,
-        "samples": any(arm.dataset in PLANAR_DATASETS for arm in arms) or any(arm.samples for arm in arms),
+        "samples": any(arm.dataset in (*PLANAR_DATASETS, OWN_TABLE) or arm.samples for arm in arms),
     }.get(name, True)
 
 
@@ -139,6 +140,12 @@ def _widget(state: LabState, name: str, label: str, value: Any, arm: int | None)
         if new is None:
             state.epoch += 1
             return
+        chosen = [index for index in range(len(state.link.arms)) if arm in (None, index)]
+        if name == "dataset":
+            state.own.asked -= frozenset(chosen)
+            if new == OWN_TABLE:
+                state.ask_table(chosen)
+                return
         values = [getattr(a, name) for a in state.link.arms]
         state.change_fields({name: [new if arm is None or arm == i else v for i, v in enumerate(values)]})
 
@@ -147,6 +154,9 @@ def _widget(state: LabState, name: str, label: str, value: Any, arm: int | None)
     common: dict[str, Any] = {"key": key, "on_change": changed, "help": f"{doc[0].upper()}{doc[1:]}."}
     if "choices" in metadata:
         options = list(metadata["choices"])
+        if name == "dataset":
+            _data(state, label, options, arm, common)
+            return
         st.selectbox(label, options, index=options.index(value), format_func=value_label, **common)
     elif isinstance(value, bool):
         st.toggle(label, value, **common)
@@ -156,6 +166,17 @@ def _widget(state: LabState, name: str, label: str, value: Any, arm: int | None)
     else:
         low, high = float(metadata["low"]), float(metadata["high"])
         st.number_input(label, low, high, value, step=_step(value), format="%g", **common)
+
+
+def _data(state: LabState, label: str, options: list[str], arm: int | None, common: dict[str, Any]) -> None:
+    """The choice of the data, and below it what belongs to a table of the reader's own."""
+    arms = range(len(state.link.arms)) if arm is None else [arm]
+    own = any(state.link.arms[index].own_table or index in state.own.asked for index in arms)
+    options = [*options, OWN_TABLE]
+    value = OWN_TABLE if own else state.link.arms[arms[0]].dataset
+    st.selectbox(label, options, index=options.index(value), format_func=value_label, **common)
+    if own:
+        own_table(state, arms)
 
 
 def _step(value: float) -> float:

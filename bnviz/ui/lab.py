@@ -10,6 +10,7 @@ from bnviz.ui.address import plain
 from bnviz.ui.controls import sidebar
 from bnviz.ui.stage import stage
 from bnviz.ui.state import lab_state
+from bnviz.ui.table_drop import is_missing, notice
 
 
 def show() -> None:
@@ -21,10 +22,14 @@ def show() -> None:
     if state.problem:
         st.error(plain(state.problem))
         state.problem = None
+    notice(state)
     preset = state.link.preset
     if preset is not None:
         st.markdown(f"**{PRESETS[preset].title}.** {PRESETS[preset].look_for}")
     else:
-        st.markdown("**Your own experiment.** The address of this page holds all of it: copy it to share the run.")
+        table = next((arm.own_table for arm in state.link.arms if arm.own_table is not None), None)
+        whole = "all of it" if table is None else f"all of it but the table {plain(table.name)}, which others need too"
+        st.markdown(f"**Your own experiment.** The address of this page holds {whole}: copy it to share the run.")
     state.address.write(encode(state.link))  # before the stage's news, so that an answer to them comes with it
-    stage(state)
+    if not is_missing(state):
+        stage(state)

@@ -20,7 +20,9 @@ def stage(state: LabState) -> None:
     """Show the live stage of the state's arms; what the reader turns on it comes back into the state."""
     link = state.link
     try:
-        state.token = REGISTRY.open(state.token, state.revision, link.arms, link.names, link.until)
+        state.token = REGISTRY.open(
+            state.token, state.revision, link.arms, link.names, link.until, tables=state.own.used(link.arms)
+        )
     except FullError as error:
         st.warning(str(error))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -10,10 +10,13 @@ import streamlit as st
 
 from bnviz.experiment.config import Intervention
 from bnviz.experiment.fields import ConfigError
+from bnviz.experiment.own_table import OwnTable
 from bnviz.experiment.presets import DEFAULT_PRESET
 from bnviz.experiment.words import name_arms
 from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset
+from bnviz.sharing.table_link import moved
 from bnviz.ui.address import Address
+from bnviz.ui.own_tables import Dropped, OwnTables
 
 
 @dataclass
@@ -30,10 +33,12 @@ class LabState:
     epoch: int = 0
     token: str | None = None
     address: Address = field(default_factory=Address)
+    own: OwnTables = field(default_factory=OwnTables)
 
     def change(self, link: Link) -> None:
         """Take over another experiment: the live run and the widgets start from it."""
         self._restart(link)
+        self.own.settle()
         self.epoch += 1
 
     def _restart(self, link: Link) -> None:
@@ -54,6 +59,56 @@ class LabState:
             self.address.acted = True
             return
         self._restart(replace(self.link, arms=arms, names=name_arms(arms)))  # the widgets show it already
+
+    def ask_table(self, arms: Iterable[int]) -> None:
+        """Have networks train on a table of the reader's own: the one that is here, else the next that is dropped."""
+        self.own.asked = frozenset(arms)
+        self.address.acted = True
+        if self.own.newest is not None:
+            self.train_on(self.own.newest)
+
+    def take_file(self, file: Dropped, label: int | None = None) -> None:
+        """Read a dropped file; what can't be read is said, and what there was before stays."""
+        self.address.acted = True
+        missing = self.own.missing(self.link.arms)
+        table = self.own.read(file.name, file.getvalue(), label)
+        if table is None and missing is not None and label is None:  # the last column may hold no classes
+            said, columns = self.own.problems, self.own.columns
+            table = self.own.read(file.name, file.getvalue(), missing.label)
+            if table is None:
+                self.own.problems, self.own.columns = said, columns
+        if table is None:
+            return
+        if missing is not None and missing.digest == table.ref.digest:
+            self.change(self.own.adopted(self.link))
+            return
+        if missing is not None:
+            self.own.notice = (
+                f"This is not the table of the link: {table.ref.name} has other cells than the link's {missing.name}. "
+                "The networks train on it all the same, with results of its own."
+            )
+        self.train_on(table)
+
+    def choose_label(self, table: OwnTable, label: int) -> None:
+        """Read a table that is here again with another column of classes."""
+        self.address.acted = True
+        users = [index for index, arm in enumerate(self.link.arms) if arm.table == str(table.ref)]
+        if (again := self.own.read(table.ref.name, table.source, label)) is None:
+            self.epoch += 1  # the choice shows the column that is in use
+            return
+        self.own.asked = frozenset(users)
+        self.train_on(again)
+
+    def train_on(self, table: OwnTable) -> None:
+        """Have the networks that ask for a table train on this one, else those that have another, else all."""
+        arms = self.link.arms
+        others = [index for index, arm in enumerate(arms) if arm.own_table is not None]
+        try:
+            self.change(moved(self.link, table, self.own.asked or others or range(len(arms))))
+        except ConfigError as error:
+            self.problem = str(error)
+            self.own.settle()
+            self.epoch += 1
 
     def set_count(self, count: int) -> None:
         """Compare another number of networks: more are copies of the last with another normalization."""
@@ -119,7 +174,7 @@ def lab_state() -> LabState:
         fallback = "The lab shows its first lesson instead."
     if (query := state.address.news()) is not None:
         try:
-            state.change(decode(query))
+            state.change(state.own.adopted(decode(query)))
             state.address.acted = False
         except ConfigError as error:
             state.problem = f"This link can't be read: {error}. {fallback}"

@@ -157,7 +157,7 @@ def _subject(copy: RunCopy) -> str:
     """The lesson, the data set or the recording, as a word."""
     if copy.title or not copy.configs:
         return copy.title or "recording"
-    return Link(arms=copy.configs, names=copy.names).preset or copy.configs[0].dataset
+    return Link(arms=copy.configs, names=copy.names).preset or copy.configs[0].data_name
 
 
 def _stem(copy: RunCopy, step: int | None = None) -> str:

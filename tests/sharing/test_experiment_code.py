@@ -28,7 +28,9 @@ from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import PRESETS
 from bnviz.sharing.experiment_code import FRAMEWORKS, experiment_code
 from bnviz.sharing.experiment_text import SHAPES, WIDTH
+from bnviz.sharing.table_file import read_table
 from bnviz.training import datasets
+from tests.own_tables import blobs, iris, written
 from tests.sharing.scripts import run
 
 STEPS = 100
@@ -87,6 +89,25 @@ CASES: dict[str, ExperimentConfig] = {
         interventions=turns((0, 0.02), (40, "noisy_batch"), (70, "none"), (100, "batch")),
     ),
 }  # fmt: skip
+OWN = {
+    "iris": read_table("iris.csv", iris()),
+    "german": read_table("german.csv", iris().replace(b",", b";").replace(b".", b",")),
+    "first": read_table("a (1) ä.csv", written([[n % 3, n**2, -n / 7, 5] for n in range(90)]), 1),
+    "plane": read_table("plane.csv", blobs(features=2).replace(b",", b"\t")),
+}
+TABLES = {str(table.ref): table for table in OWN.values()}
+
+
+def on(name: str, config: ExperimentConfig, **changes: Any) -> ExperimentConfig:
+    """A configuration on one of the own tables."""
+    return config.replace(dataset="table", table=str(OWN[name].ref), batch_size=20, **changes)
+
+
+CASES |= {
+    "own": on("iris", HEADLINE), "own part": on("iris", DIGITS, samples=100, noise=0.2, data_seed=3),
+    "own german": on("german", PLANE, init="he"), "own first": on("first", PLANE, init="normal", noise=0.0),
+    "own plane": on("plane", PLANE, normalization="none", activation="tanh"),
+}  # fmt: skip
 LOST = {"lost spirals": PRESETS["spirals"].arms[0], "lost digits": PRESETS["learning-rate"].arms[0]}
 
 PLAIN = DIGITS.replace(normalization="none", activation="tanh", init="xavier")
@@ -102,6 +123,7 @@ KERAS: dict[str, ExperimentConfig] = {
         momentum=0.9, learning_rate=0.02, weight_decay=0.01, interventions=turns((0, 0.01), (40, 0.05), (70, 0.001))
     ),
     "dropout": PLAIN.replace(dropout=0.2),
+    "own": on("german", PLAIN),
 }
 
 RUNNER = """
@@ -150,12 +172,12 @@ def ran() -> dict[str, dict[str, Any]]:
     scripts |= {name: experiment_code("pytorch", config, steps=30) for name, config in DRAWN.items()}
     scripts["uneven"] = experiment_code("pytorch", HEADLINE, steps=50)
     scripts |= {f"keras {name}": experiment_code("keras", config, steps=STEPS) for name, config in KERAS.items()}
-    return run(RUNNER, scripts)
+    return run(RUNNER, scripts, {table.ref.name: table.source for table in OWN.values()})
 
 
 def lab(config: ExperimentConfig, step: int) -> Any:
     """The lab's snapshot of a step, or the last of a network that was lost before."""
-    return next(s for s in bnviz.unfold(config, every=step) if s.step or s.diverged)
+    return next(s for s in bnviz.unfold(config, every=step, tables=TABLES) if s.step or s.diverged)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -51,6 +51,10 @@ def test_a_trial_comes_back_from_its_json_with_its_key(trial):
     assert "\n" not in trial.to_json()
 
 
+def test_a_trials_key_is_what_it_was_when_the_shipped_results_were_measured():
+    assert TRIAL.key == "652ce72f639ada5c7de4af25"
+
+
 @given(trials, st.text(max_size=200) | st.integers(0, 400).map(str))
 def test_what_is_no_trial_is_refused_in_words(trial, text):
     for broken in (text, trial.to_json()[:-1], trial.to_json().replace(":", ";")):

@@ -38,7 +38,7 @@ export class Surface extends CanvasChart {
       point(ctx, label, x, y, 3.5);
       ctx.fill();
       ctx.fillStyle = theme.muted;
-      const text = `class ${name}`.replace("class class", "class");
+      const text = clip(ctx, `class ${name}`.replace("class class", "class"), room / meta.classes.length - 22);
       ctx.fillText(text, x + 8, y);
       x += ctx.measureText(text).width + 22;
     });

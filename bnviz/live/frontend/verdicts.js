@@ -17,8 +17,8 @@ const SIGNS = {
   difference: "≠",
 };
 const COUNTS = { 2: "Both networks", 3: "All three networks", 4: "All four networks" };
-const WEIGHTS = ["seed", "init", "init_std", "dataset", "hidden_layers", "width"];
-const BATCHES = ["seed", "dataset", "samples", "noise", "data_seed", "batch_size"];
+const WEIGHTS = ["seed", "init", "init_std", "dataset", "table", "hidden_layers", "width"];
+const BATCHES = ["seed", "dataset", "table", "samples", "noise", "data_seed", "batch_size"];
 
 /** What to do first, and what the networks have in common, as far as it is so. */
 export function invitation({ arms }) {

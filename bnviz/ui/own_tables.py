@@ -1,0 +1,110 @@
+"""One session's own tables: which it has, which of its networks are to have one, and what was wrong with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.fields import ConfigError
+from bnviz.experiment.own_table import OwnTable, TableRef, Tables
+from bnviz.experiment.words import name_arms
+from bnviz.live.shelf import SHELF, ShelfFullError
+from bnviz.sharing.link import Link
+from bnviz.sharing.table_file import read_table
+from bnviz.sharing.table_text import TableFileError, read_head
+
+MAX_TABLES = 2  # of a session: the one in use and the one before, for the browser's Back
+
+
+class Dropped(Protocol):
+    """A file as the page's file drop holds it."""
+
+    name: str
+
+    def getvalue(self) -> bytes:
+        """Return its bytes."""
+
+
+@dataclass
+class OwnTables:
+    """What a session has read, by the references' text; it goes with the session.
+
+    asked: the networks whose reader wants a table of their own before there is one. drop: grows when the file drop
+    has to be empty again. problems: of the file that was dropped last, whose columns are `columns`.
+    """
+
+    held: dict[str, OwnTable] = field(default_factory=dict)
+    asked: frozenset[int] = frozenset()
+    drop: int = 0
+    problems: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    notice: str = ""
+
+    def read(self, name: str, data: bytes, label: int | None = None) -> OwnTable | None:
+        """Read and hold a file's table; None where it is none, which is said."""
+        self.problems, self.columns, self.notice = (), (), ""
+        try:
+            table = SHELF.share(read_table(name, data, label))
+        except TableFileError as error:
+            self.problems = error.problems
+            self.columns = _columns(data)
+            return None
+        except ShelfFullError as error:
+            self.problems = (str(error),)
+            return None
+        self.hold(table)
+        self.drop += 1
+        return table
+
+    def settle(self) -> None:
+        """Something else is shown from now on: nobody waits for a table, and no file is wrong."""
+        self.asked, self.problems, self.columns = frozenset(), (), ()
+
+    def hold(self, table: OwnTable) -> None:
+        """Hold a table as the newest; the oldest one is given up where there are too many."""
+        text = str(table.ref)
+        self.held = {**{key: one for key, one in self.held.items() if key != text}, text: table}
+        while len(self.held) > MAX_TABLES:
+            self.held.pop(next(iter(self.held)))
+
+    def used(self, arms: Sequence[ExperimentConfig]) -> Tables:
+        """The tables that the networks are about, of those that are here."""
+        return {arm.table: self.held[arm.table] for arm in arms if arm.table in self.held}
+
+    @property
+    def newest(self) -> OwnTable | None:
+        """The table that was read last."""
+        return next(reversed(self.held.values()), None)
+
+    def missing(self, arms: Sequence[ExperimentConfig]) -> TableRef | None:
+        """The first table that the networks are about and that isn't here."""
+        return next((arm.own_table for arm in arms if arm.own_table is not None and arm.table not in self.held), None)
+
+    def adopted(self, link: Link) -> Link:
+        """The link with references to what is here: the file may have another name, or is read with another column."""
+        arms = tuple(self._adopted(arm) for arm in link.arms)
+        by_rule = link.names == name_arms(link.arms)
+        return replace(link, arms=arms, names=name_arms(arms) if by_rule else link.names)
+
+    def _adopted(self, arm: ExperimentConfig) -> ExperimentConfig:
+        ref = arm.own_table
+        if ref is None or arm.table in self.held:
+            return arm
+        kin = [table for table in self.held.values() if table.ref.digest == ref.digest]
+        try:
+            table = next((table for table in kin if table.ref.label == ref.label), None)
+            if table is None and kin:
+                table = SHELF.share(read_table(kin[0].ref.name, kin[0].source, ref.label))
+                self.hold(table)
+            return arm if table is None else arm.replace(table=str(table.ref))
+        except (TableFileError, ShelfFullError, ConfigError):
+            return arm
+
+
+def _columns(data: bytes) -> tuple[str, ...]:
+    try:
+        return read_head(data).columns
+    except TableFileError:
+        return ()

@@ -1,0 +1,71 @@
+"""What a person does with a table of their own, in a real Chromium."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.driver import at
+from tests.browser.test_takeaway import saved
+from tests.own_tables import blobs, iris
+
+pytestmark = pytest.mark.browser
+SIDE, MAIN = "[data-testid=stSidebar] input[type=file]", "[data-testid=stMain] input[type=file]"
+
+
+def drop(lab, where: str, name: str, data: bytes) -> None:
+    lab.page.set_input_files(where, [{"name": name, "mimeType": "text/csv", "buffer": data}])
+
+
+def ask(lab) -> None:
+    """Choose a table of one's own as the data."""
+    lab.page.get_by_text("Data", exact=True).first.click()
+    lab.page.get_by_role("combobox", name="Data", exact=True).click()
+    lab.page.get_by_role("option", name="your own table (CSV)").click()
+    lab.page.wait_for_selector("[data-testid=stSidebar] [data-testid=stFileUploader]")
+
+
+def test_a_dropped_table_trains_a_bad_one_changes_nothing_and_its_link_asks_for_it(lab, labs):
+    ask(lab)
+    drop(lab, SIDE, "iris.csv", iris())
+    assert lab.wait_query("table", "iris").startswith("iris.csv~150x4x3x50~5c~")
+    lab.wait("bnvizStats.generation === 1 && bnvizStats.shown === 0")
+    lab.pause_at(150)
+    lab.wait("parseFloat(document.querySelector('[data-bnviz=\"accuracy-readout-1\"]').textContent) > 60")
+    lab.wait_query("until", "150")
+    numbers, address = lab.numbers(), lab.page.url
+
+    drop(lab, SIDE, "bad.csv", iris().replace(b"4.9", b"four", 1))
+    alert = lab.page.get_by_test_id("stAlert")
+    alert.get_by_text("row 3, column 'sepal length': 'four' is not a number").wait_for()
+    assert (lab.shown, lab.numbers(), lab.page.url) == (150, numbers, address), "what there was stays"
+    lab.page.close()
+
+    again = labs()
+    again.page.goto(address)
+    again.page.get_by_text("which is not on this server").wait_for()
+    assert again.page.locator(at("play")).count() == 0
+    drop(again, MAIN, "iris.csv", iris())
+    again.wait_usable()
+    again.click("play")
+    again.wait("!bnvizStats.playing && bnvizStats.shown === 150")
+    assert again.numbers() == numbers, "the same table under the same link gives the same numbers"
+
+
+def test_two_columns_are_seen_as_a_plane_and_the_script_says_the_files_name(lab):
+    ask(lab)
+    drop(lab, SIDE, "plane.csv", blobs(features=2, classes=3))
+    lab.wait_query("table", "plane")
+    lab.page.wait_for_selector(at("chart-picture"))
+    lab.pause_at(20)
+    lab.wait("/\\d/.test(document.querySelector('[data-bnviz=\"summary-picture\"]').textContent)")
+    lab.wait(
+        """(() => {
+          const canvas = document.querySelector('[data-bnviz="chart-picture"] canvas');
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          const seen = new Set();
+          for (let i = 0; i < pixels.length; i += 16) seen.add(pixels.slice(i, i + 3).join());
+          return seen.size > 30;
+        })()"""
+    )
+    script = saved(lab, "take-menu", "take-pytorch-0").read_text()
+    assert 'TABLE = "plane.csv"' in script

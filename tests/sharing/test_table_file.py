@@ -1,0 +1,216 @@
+"""Somebody's CSV file: what is right is read back exactly, what is wrong is named by row and column."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bnviz.experiment.own_table import MAX_BYTES, MAX_CLASSES, MAX_FEATURES, MAX_ROWS
+from bnviz.sharing.table_file import read_table
+from bnviz.sharing.table_text import LISTED, TableFileError, read_head
+from tests.own_tables import blobs, iris, written
+
+WORD = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
+    lambda text: text == text.strip() and text and not any(sign in "0123456789\ufeff" for sign in text)
+)
+NUMBER = st.floats(-1e30, 1e30, allow_nan=False) | st.integers(-1000, 1000).map(float)
+FORMS = {"comma": (",", "."), "semicolon": (";", "."), "tab": ("\t", "."), "german": (";", ","), "excel": ("\t", ",")}
+
+
+def problems_of(data: bytes, label: int | None = None) -> tuple[str, ...]:
+    with pytest.raises(TableFileError) as caught:
+        read_table("mine.csv", data, label)
+    return caught.value.problems
+
+
+def changed(row: int, column: int, cell: str, data: bytes | None = None) -> bytes:
+    """The irises with another text in a cell; row 1 holds the names."""
+    lines = (data or iris()).decode().split("\r\n")
+    cells = lines[row - 1].split(",")
+    cells[column - 1] = cell
+    lines[row - 1] = ",".join(cells)
+    return "\r\n".join(lines).encode()
+
+
+@st.composite
+def tables(draw):
+    features, classes = draw(st.integers(2, 6)), draw(st.lists(WORD, min_size=2, max_size=5, unique=True))
+    names = draw(st.lists(WORD, min_size=features + 1, max_size=features + 1, unique=True))
+    label = draw(st.integers(1, features + 1))
+    few = draw(st.lists(st.lists(NUMBER, min_size=features, max_size=features), min_size=5, max_size=8))
+    return names, label, [classes[index % len(classes)] for index in range(40)], (few * 8)[:40]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    table=tables(), form=st.sampled_from(sorted(FORMS)), header=st.booleans(), quoting=st.sampled_from([0, 1]),
+    line=st.sampled_from(["\r\n", "\n", "\r"]), mark=st.booleans(), blank=st.sampled_from(["", "{}", ",,,{}"]),
+)  # fmt: skip
+def test_any_table_that_is_written_in_any_form_is_read_back_exactly(table, form, header, quoting, line, mark, blank):
+    names, label, classes, numbers = table
+    separator, decimal = FORMS[form]
+    cells = [[repr(value).replace(".", decimal) for value in row] for row in numbers]
+    rows = [[*row[: label - 1], kind, *row[label - 1 :]] for row, kind in zip(cells, classes, strict=True)]
+    options = {"delimiter": separator, "quoting": quoting, "lineterminator": line}
+    data = written([names] if header else [], **options) + blank.format(line).replace(",", separator).encode()
+    data = b"\xef\xbb\xbf" * mark + data + written(rows, **options)
+    found = read_table("mine.csv", data, label)
+    assert found.x.tolist() == numbers
+    assert [found.classes[index] for index in found.y] == classes
+    assert list(found.classes) == sorted(set(classes))
+    assert found.columns == (tuple(names) if header else tuple(f"column {n + 1}" for n in range(len(names))))
+    assert (found.ref.separator, found.ref.header) == (separator, header)
+    assert found.ref.decimal_comma == (decimal == "," and any("," in cell for row in cells for cell in row))
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.binary(max_size=400)
+    | st.text(st.sampled_from('0123456789.,;\t\n\r"abeE-+ \ufeff'), max_size=400).map(str.encode)
+    | st.tuples(st.integers(0, 3000), st.binary(max_size=3)).map(lambda at: iris()[: at[0]] + at[1] + iris()[at[0] :])
+)
+def test_any_bytes_give_a_table_or_a_clear_error(data):
+    found, problems = None, ()
+    try:
+        found = read_table("mine.csv", data)
+    except TableFileError as error:
+        problems = error.problems
+    if found is not None:
+        assert np.isfinite(found.x).all()
+        assert len(found.y) == found.ref.rows
+        return
+    assert 1 <= len(problems) <= LISTED
+    for problem in problems:
+        assert 10 < len(problem) < 400
+        assert problem.isprintable()
+
+
+def test_an_unlucky_file_with_one_cell_changed_is_refused_at_this_cell():
+    assert problems_of(changed(17, 2, "abc")) == ("row 17, column 'sepal width': 'abc' is not a number",)
+
+
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        ("", "the number is missing"),
+        ("NaN", "'NaN' stands for a number that is missing"),
+        ("NA", "'NA' stands for a number that is missing"),
+        ("?", "'?' stands for a number that is missing"),
+        ("inf", "'inf' is not a number"),
+        ("1e999", "inf is too large"),
+        ("1e308", "1e+308 is too large"),
+        ('"5,1"', "'5,1' has a decimal comma: write a point, or separate the columns by semicolons"),
+        ("1_000", "'1_000' is not a number"),
+        ("٣", "'٣' is not a number"),
+        ("0x10", "'0x10' is not a number"),
+        ("1 2", "'1 2' is not a number"),
+        ("5.1.2", "'5.1.2' is not a number"),
+        ("__import__('os')", "is not a number"),
+        ("=1+1", "'=1+1' is not a number"),
+    ],
+)
+def test_a_cell_that_is_no_number_is_named_with_what_to_do(cell, said):
+    (problem,) = problems_of(changed(9, 3, cell))
+    assert problem.startswith("row 9, column 'petal length': ")
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "the file is empty"),
+        (b"\n \n;;\n", "the file is empty"),
+        ("\u3000,\x0c\n\x1c".encode(), "the file is empty"),
+        (b"a,b,kind\n", "the table has 0 rows of data; it needs 40 or more"),
+        (b"a\n1\n2\n", "there is one column only"),
+        (b"a,kind\n1,x\n", "row 1 has 2 columns, separated by commas; a table has 2 to 64 number columns"),
+        (b",".join([b"1"] * 70), "row 1 has 70 columns"),
+        (blobs(30), "the table has 30 rows of data"),
+        (blobs(classes=1), "holds only the class 'k0'; there must be two"),
+        (blobs(rows=210, classes=21), "holds 21 different values; a table has at most 20 classes"),
+        (iris() + b"1,2,3,4,rare\n" * 3, "row 152, column 'species': the class 'rare' has 3 rows in all; it needs 4"),
+        (iris() + b"1,2,3\n", "row 152 has 3 cells, and row 1 has 5"),
+        (changed(1, 2, "species"), "row 1, column 5: 'species' is the name of column 2 too"),
+        (changed(1, 1, ""), "row 1, column 1: the column has no name: if it only counts the rows, leave it out"),
+        (changed(1, 2, '"a\tb"'), "row 1, column 2: the name holds a sign that can't be shown"),
+        (changed(30, 5, ""), "row 30, column 'species': the class is missing"),
+        (changed(30, 5, "x" * 41), "row 30, column 'species': a class has at most 40 signs"),
+        (changed(30, 5, '"open'), "row 30: a quote is opened and not closed"),
+        (changed(30, 5, '"a" b'), "row 30: after a closing quote stands something else than a separator"),
+        (changed(2, 1, "x", iris().split(b"\r\n", 1)[1]), "row 2, column 1: 'x' is not a number"),
+        (iris().split(b"\r\n", 1)[1].replace(b"5.1", b"x", 1), "if this row holds the columns' names, none of them"),
+        (b"a;b;k\n1,5;2;x\n1.5;2;y\n", "'1.5' has a decimal point, but row 2 has a decimal comma"),
+        (b"a;b;k\n1.5;2;x\n1,5;2;y\n", "'1,5' has a decimal comma, but row 2 has a decimal point"),
+        (iris().replace(b"setosa", b"set\xf6sa", 1), "line 2 has a sign that is not UTF-8 (byte 0xf6)"),
+        (iris().decode().encode("utf-16"), "this file is in UTF-16"),
+        (iris().decode().encode("utf-16-le"), "line 1 holds a zero byte"),
+        (iris() + b"\0", "line 152 holds a zero byte"),
+        (gzip.compress(b"0" * 10_000_000), "this file is compressed"),
+        (b"%PDF-1.7", "this file is a PDF"),
+        (b"1,2,x\n" * 400_000, "the file has 2.3 MB; at most 2 MB are read"),
+        (blobs(rows=MAX_ROWS + 1, features=2), "the table has more than 20,000 rows"),
+        (b'a,b,"' + b"x" * 200_000, "row 1: a cell is longer than 131,072 signs"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_is_refused_with_the_reason(data, said):
+    (problem,) = problems_of(data)
+    assert said in problem
+
+
+def test_a_zip_bomb_with_the_name_of_a_table_is_not_unpacked():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("iris.csv", b"0" * 50_000_000)
+    (problem,) = problems_of(out.getvalue())
+    assert "a workbook or a zip file" in problem
+
+
+def test_of_many_things_that_are_wrong_the_first_few_are_listed():
+    problems = problems_of(iris().replace(b".", b"x"))
+    assert len(problems) == LISTED
+    assert problems[0].startswith("row 2, column 'sepal length'")
+
+
+def test_the_classes_may_be_in_any_column_and_be_numbers():
+    data = written([["kind", "a", "b"], *([index % 3 + 1, index, -index] for index in range(60))])
+    found = read_table("mine.csv", data, 1)
+    assert found.classes == ("1", "2", "3")
+    assert (found.x[:, 0] == np.arange(60)).all()
+    assert found.features == ("a", "b")
+    assert read_head(data).columns == ("kind", "a", "b")
+    (problem,) = problems_of(data)
+    assert "choose that one" in problem
+
+
+def test_the_largest_table_is_read():
+    rows = [[*([5] * MAX_FEATURES), f"k{index % MAX_CLASSES}"] for index in range(MAX_BYTES // 140)]
+    found = read_table("mine.csv", written(rows))
+    assert found.x.shape == (len(rows), MAX_FEATURES)
+    assert len(found.classes) == MAX_CLASSES
+    tall = read_table("mine.csv", blobs(rows=MAX_ROWS, features=2))
+    assert tall.ref.rows == MAX_ROWS
+
+
+def test_the_same_cells_are_the_same_table_however_the_file_ends_its_lines():
+    refs = {
+        read_table("iris.csv", form).ref for form in (iris(), iris().replace(b"\r\n", b"\n"), b"\xef\xbb\xbf" + iris())
+    }
+    assert len(refs) == 1
+    assert read_table("iris.csv", changed(2, 1, "5.2")).ref.digest != next(iter(refs)).digest
+    assert read_table("iris.csv", iris().replace(b"sepal", b"leaf", 1)).ref.digest != next(iter(refs)).digest
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../etc/passwd", "C:\\data\\iris.csv", 'a"b.csv', "a,b~c.csv", "<b>.csv", "\u202eiris.csv", "", "x" * 400],
+)
+def test_a_hostile_file_name_leaves_only_harmless_signs(name):
+    found = read_table(name, iris()).ref.name
+    assert 0 < len(found) <= 60
+    assert not set(found) & set("~,\"'\\/<>&\u202e")
