@@ -6,10 +6,10 @@ import contextlib
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self
-from weakref import WeakSet, ref
+from weakref import WeakSet
 
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
@@ -17,13 +17,13 @@ from torch.optim import Optimizer
 
 from bnviz.recorder import layers
 from bnviz.recorder.batches import Batch, Capture
+from bnviz.recorder.counted import Counted
 from bnviz.recorder.hooks import Hooks
 from bnviz.recorder.optimizers import STEPS
 from bnviz.recorder.scalars import Scalars
 from bnviz.recorder.sink import Sink
 from bnviz.recorder.weights import Update
 
-TAKEOVER = 20  # steps of another optimizer alone, after which it is the one that counts
 _WATCHED: WeakSet[nn.Module] = WeakSet()
 _P = ParamSpec("_P")
 
@@ -62,8 +62,7 @@ class Recording:
         self.every, self.steps = every, 0
         self._model: nn.Module | None = model
         self._make_sink, self._left = sink, 1.0
-        self._optimizer = None if optimizer is None else ref(optimizer)
-        self._chosen, self._rival_steps = optimizer is not None, 0
+        self._counted = Counted(optimizer)
         self._hooks: Hooks | None = None
         self._silent: tuple[str, ...] = ()
         self._pending: Capture | None = None
@@ -93,7 +92,7 @@ class Recording:
             layers.warn_compiled(stacklevel=3)
         self._model = None
         self._start, self._root = time.perf_counter(), root
-        self._parameters = {id(parameter) for parameter in root.parameters()}
+        self._counted.watch(root.parameters())
         self._sink = self._make_sink()
         self._sink.header({"every": self.every, **layers.header(root, found)})
         self._hooks, self._update = Hooks(root, found, containers), Update(found)
@@ -129,8 +128,8 @@ class Recording:
         self._hooks.detach()
         _WATCHED.discard(self._root)
         self._hooks = None
-        self._optimizer = None
-        del self._root, self._update, self._parameters
+        self._counted.forget()
+        del self._root, self._update
 
     def _give_up(self, error: Exception) -> None:
         self._let_go()
@@ -158,24 +157,13 @@ class Recording:
 
     # --- what optimizers say ---------------------------------------------------------------------
 
-    def _is_mine(self, optimizer: Optimizer) -> bool:
-        current = None if self._optimizer is None else self._optimizer()
-        if optimizer is current:
-            self._rival_steps = 0
-            return True
-        if current is not None and (self._chosen or self._rival_steps < TAKEOVER):
-            return False
-        if any(id(p) in self._parameters for group in optimizer.param_groups for p in group["params"]):
-            self._optimizer, self._chosen, self._rival_steps = ref(optimizer), False, 0
-            return True
-        return False
-
-    def _counts(self, optimizer: Optimizer) -> bool:
-        return self._optimizer is not None and self._optimizer() is optimizer
+    def before_step(self, optimizer: Optimizer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if self._captures() or self._counted.current() is not optimizer:  # else there is nothing to do, and soon done
+            self._prepare(optimizer, (*args[1:], *kwargs.values()))
 
     @_harmless
-    def before_step(self, optimizer: Optimizer, arguments: Iterable[Any]) -> None:
-        if not self._is_mine(optimizer) or not self._captures():
+    def _prepare(self, optimizer: Optimizer, arguments: Sequence[Any]) -> None:
+        if not self._counted.take(optimizer) or not self._captures():
             return
         self._has_closure = any(callable(argument) for argument in arguments)
         self._update.before()
@@ -185,10 +173,11 @@ class Recording:
 
     @_harmless
     def after_step(self, optimizer: Optimizer) -> None:
-        if not self._counts(optimizer):
-            self._rival_steps += 1
+        counted = self._counted
+        if counted.current() is not optimizer:
+            counted.rival_steps += 1
             return
-        skipped = False
+        skipped, counted.rival_steps = False, 0
         if self._captures():
             if self._has_closure:
                 self._update.take_gradients()
@@ -198,7 +187,7 @@ class Recording:
 
     @_harmless
     def before_scaler(self, optimizer: Optimizer, scaler: GradScaler) -> None:
-        if not self._is_mine(optimizer):
+        if not self._counted.take(optimizer):
             return
         self._steps_before_scaler = self.steps
         if self._captures() and scaler.is_enabled():
@@ -206,7 +195,7 @@ class Recording:
 
     @_harmless
     def after_scaler(self, optimizer: Optimizer) -> None:
-        if not self._counts(optimizer) or self.steps != self._steps_before_scaler:
+        if self._counted.current() is not optimizer or self.steps != self._steps_before_scaler:
             return
         if self._captures():
             self._update.before()
@@ -222,7 +211,8 @@ class Recording:
         hooks = self._hooks
         if hooks is None:
             return
-        self._part_with_pending()
+        if self._pending is not None:
+            self._part_with_pending()
         captured = hooks.switch.on
         if captured:
             self._pending = self._capture(hooks, optimizer, skipped)
