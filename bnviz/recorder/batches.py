@@ -15,6 +15,8 @@ import numpy as np
 
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder import batchnorms, summary, weights
+from bnviz.recorder.room import Room
+from bnviz.recorder.sampling import MAX_VALUES
 from bnviz.recorder.series import Series
 
 MAX_STEPS = 8
@@ -45,8 +47,8 @@ class Batch:
     model's.
     """
 
-    def __init__(self, classes: Sequence[type[Any]]) -> None:
-        self._classes, self._room = classes, summary.Room()
+    def __init__(self, classes: Sequence[type[Any]], room: Room) -> None:
+        self._classes, self._room, self._rows = classes, room, 0
         self._waiting: list[Capture] = []
         self._bytes, self._since, self._enough = 0, 0.0, 1
 
@@ -70,10 +72,17 @@ class Batch:
         """Return the records of the steps that waited, in order; they are forgotten even where this fails."""
         captures, self._waiting, self._bytes = self._waiting, [], 0
         self._enough = min(2 * self._enough, MAX_STEPS)
-        return records(captures, self._classes, self._room) if captures else []
+        if not captures:
+            return []
+        self._rows = min(MAX_STEPS * len(captures[-1].series), MAX_BYTES // (4 * MAX_VALUES))
+        return records(captures, self._classes, self._room)
+
+    def clear(self) -> None:
+        """Give the samples' memory to those that come: those that there are have been made records."""
+        self._room.clear(self._rows)
 
 
-def records(captures: Sequence[Capture], classes: Sequence[type[Any]], room: summary.Room) -> list[dict[str, Any]]:
+def records(captures: Sequence[Capture], classes: Sequence[type[Any]], room: Room) -> list[dict[str, Any]]:
     """Return each step's record, the same as of each alone."""
     sizes = [len(capture.series) for capture in captures]
     stops = np.cumsum(sizes).tolist()

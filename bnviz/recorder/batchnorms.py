@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from bnviz.experiment.snapshot import Array, kept_channels
 from bnviz.recorder.layers import BATCH_NORM, Watched
+from bnviz.recorder.memory import Views
 
 MAX_CHANNELS = 16
 MAX_WAITING = 1024  # samples; of larger batches no copy is kept
@@ -73,6 +74,8 @@ class BatchNorms:
         self._modules = {index: layer.module for index, layer in enumerate(layers) if layer.kind == BATCH_NORM}
         self._moments: dict[int, list[Moments]] = {index: [] for index in self._modules}
         self._waiting: dict[int, Table] = {}
+        self._views = Views()
+        self._places = [(_holder(module, name), name) for name in _ATTRIBUTES for module in self._modules.values()]
 
     def add(self, layer: int, values: Tensor) -> None:
         """Take in one batch, [samples, channels, ...]; a step's first small one waits for those of other layers."""
@@ -99,7 +102,6 @@ class BatchNorms:
         """
         if not self._modules:
             return Taken(np.empty((len(NAMES), 0, MAX_CHANNELS), np.float32), {})
-        columns = [[self._tensor(module, attribute) for module in self._modules.values()] for attribute in _ATTRIBUTES]
         waiting = {}
         for row, (layer, batches) in enumerate(self._moments.items()):
             table = self._waiting.get(layer)
@@ -108,15 +110,29 @@ class BatchNorms:
                 batches.append((torch.from_numpy(mean[0]), torch.from_numpy(variance[0])))
             elif table is not None:
                 waiting[row] = table
-        averages = [_average(batches) for batches in self._moments.values()]
-        columns += [[None if average is None else average[part] for average in averages] for part in (0, 1)]
+        table = np.full((len(NAMES), len(self._modules), MAX_CHANNELS), np.nan, np.float32)
+        learnt = [_ready(holder.get(name)) for holder, name in self._places]
+        arrays = self._views.of([tensor for tensor in learnt if tensor is not None])
+        seen: list[Tensor | None] = []
+        if any(self._moments.values()):
+            averages = [_average(batches) for batches in self._moments.values()]
+            seen = [None if average is None else average[part] for part in (0, 1) for average in averages]
+        if arrays is None:
+            _fill(table, learnt + seen)
+        else:
+            _fill(table, learnt, arrays)
+            _fill(table[-2:], seen)
         self.clear()
-        return Taken(_table(columns), waiting)
+        return Taken(table, waiting)
 
-    @staticmethod
-    def _tensor(module: torch.nn.Module, attribute: str) -> Tensor | None:
-        value = module._parameters.get(attribute, module._buffers.get(attribute))  # noqa: SLF001 - getattr is slow
-        return None if value is None or is_lazy(value) else value
+
+def _ready(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None or is_lazy(tensor) else tensor
+
+
+def _holder(module: torch.nn.Module, name: str) -> Mapping[str, Tensor | None]:
+    """Where a module holds this tensor; to ask the module itself is slow."""
+    return module._parameters if name in module._parameters else module._buffers  # noqa: SLF001
 
 
 def kept_moments(values: Tensor) -> Moments:
@@ -145,15 +161,16 @@ def _average(batches: list[Moments]) -> Moments | None:
     return torch.stack(means).mean(0), torch.stack(variances).mean(0)
 
 
-def _table(columns: list[list[Tensor | None]]) -> Table:
-    """The kept channels [column, layer, MAX_CHANNELS] of vectors, NaN behind the last and where there is none."""
-    tensors = [tensor for column in columns for tensor in column if tensor is not None]
-    sizes = tuple(-1 if tensor is None else tensor.numel() for column in columns for tensor in column)
-    table = np.full((len(columns), len(columns[0]), MAX_CHANNELS), np.nan, np.float32)
-    if tensors:
-        source, target = _kept(sizes)
-        table.reshape(-1)[target] = _joined(tensors).float().cpu().numpy()[source]
-    return table
+def _fill(table: Table, tensors: Sequence[Tensor | None], arrays: Sequence[Table] | None = None) -> None:
+    """Write the kept channels of vectors to the first rows of a table [..., MAX_CHANNELS]; None leaves a row as it is.
+
+    `arrays` are the numbers of those that are there, where they are known.
+    """
+    known = [tensor for tensor in tensors if tensor is not None]
+    if known:
+        source, target = _kept(tuple([-1 if tensor is None else tensor.numel() for tensor in tensors]))
+        numbers = _joined(known).float().cpu().numpy() if arrays is None else np.concatenate(arrays)
+        table.reshape(-1)[target] = numbers[source]
 
 
 def _joined(tensors: list[Tensor]) -> Tensor:

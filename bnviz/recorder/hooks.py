@@ -15,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 
 from bnviz.recorder.batchnorms import BatchNorms
 from bnviz.recorder.layers import ACTIVATION, BATCH_NORM, UNWEIGHTED, Watched
+from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import Sampler, first_tensor
 from bnviz.recorder.series import Series
 
@@ -70,7 +71,7 @@ class Hooks:
     gradients or in eval mode don't count, nor does what activation checkpointing computes a second time.
     """
 
-    def __init__(self, root: nn.Module, layers: list[Watched], containers: list[nn.Module]) -> None:
+    def __init__(self, root: nn.Module, layers: list[Watched], containers: list[nn.Module], room: Room) -> None:
         self.root, self.layers = root, layers
         self.switch = Switch()
         self.norms = BatchNorms(layers)
@@ -79,7 +80,7 @@ class Hooks:
         self.fired: set[int] = set()
         self._containers = containers
         self._channels_second = any(isinstance(layer.module, nn.Conv1d | nn.BatchNorm1d) for layer in layers)
-        self._sampler, self._lock, self._here = Sampler(), Lock(), Forwards()
+        self._sampler, self._lock, self._here = Sampler(row=room.row), Lock(), Forwards()
         self._places: list[tuple[RemovableHandle, dict[int, Callable[..., Any]], Hook]] = []
         self._always: list[tuple[RemovableHandle, nn.Module]] = []
         self._attached = False

@@ -20,6 +20,7 @@ from bnviz.recorder.batches import Batch, Capture
 from bnviz.recorder.counted import Counted
 from bnviz.recorder.hooks import Hooks
 from bnviz.recorder.optimizers import STEPS
+from bnviz.recorder.room import Room
 from bnviz.recorder.scalars import Scalars
 from bnviz.recorder.sink import Sink
 from bnviz.recorder.weights import Update
@@ -95,8 +96,9 @@ class Recording:
         self._counted.watch(root.parameters())
         self._sink = self._make_sink()
         self._sink.header({"every": self.every, **layers.header(root, found)})
-        self._hooks, self._update = Hooks(root, found, containers), Update(found)
-        self._batch = Batch([type(layer.module) for layer in found])
+        room = Room()
+        self._hooks, self._update = Hooks(root, found, containers, room), Update(found)
+        self._batch = Batch([type(layer.module) for layer in found], room)
         _WATCHED.add(root)
         STEPS.add(self)
         self._hooks.begin(capture=True)
@@ -249,5 +251,7 @@ class Recording:
     def _hand_over(self) -> None:
         for record in self._batch.pop():
             self._sink.record(record)
+        if self._pending is None:
+            self._batch.clear()
         if self._sink.left < self._left / 2:
             self.every, self._left = 2 * self.every, self._sink.left
