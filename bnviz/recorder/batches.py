@@ -37,7 +37,7 @@ class Capture:
     @property
     def nbytes(self) -> int:
         """Memory of what was copied."""
-        return sum(one.nbytes for one in self.series) + self.norms.nbytes
+        return sum([one.nbytes for one in self.series]) + self.norms.nbytes
 
 
 class Batch:
@@ -49,28 +49,28 @@ class Batch:
 
     def __init__(self, classes: Sequence[type[Any]], room: Room) -> None:
         self._classes, self._room, self._rows = classes, room, 0
-        self._waiting: list[Capture] = []
+        self.waiting: list[Capture] = []
         self._bytes, self._since, self._enough = 0, 0.0, 1
 
     def add(self, capture: Capture) -> None:
         """Take in a step; its `single` numbers must not change any more."""
-        if not self._waiting:
+        if not self.waiting:
             self._since = time.monotonic()
-        self._waiting.append(capture)
+        self.waiting.append(capture)
         self._bytes += capture.nbytes
 
     @property
     def due(self) -> bool:
         """Whether the steps have waited long enough, or are enough."""
-        return bool(self._waiting) and (
-            len(self._waiting) >= self._enough
+        return bool(self.waiting) and (
+            len(self.waiting) >= self._enough
             or self._bytes >= MAX_BYTES
             or time.monotonic() - self._since >= MAX_SECONDS
         )
 
     def pop(self) -> list[dict[str, Any]]:
         """Return the records of the steps that waited, in order; they are forgotten even where this fails."""
-        captures, self._waiting, self._bytes = self._waiting, [], 0
+        captures, self.waiting, self._bytes = self.waiting, [], 0
         self._enough = min(2 * self._enough, MAX_STEPS)
         if not captures:
             return []

@@ -19,6 +19,7 @@ from bnviz.recorder.memory import Views
 MAX_CHANNELS = 16
 MAX_WAITING = 1024  # samples; of larger batches no copy is kept
 Table = npt.NDArray[np.float32]
+Sizes = tuple[int, ...]  # of vectors; -1 where there is none
 Moments = tuple[Tensor, Tensor]  # mean and variance [channels]
 NAMES = ("gamma", "beta", "running_mean", "running_variance", "batch_mean", "batch_variance")
 _ATTRIBUTES = ("weight", "bias", "running_mean", "running_var")
@@ -26,32 +27,43 @@ _ATTRIBUTES = ("weight", "bias", "running_mean", "running_var")
 
 @dataclass(slots=True)
 class Taken:
-    """What a step has shown: a table [names, layers, MAX_CHANNELS], and batches of which it has no moments yet.
+    """What a step has shown of so many layers: vectors, and batches of which it has no moments yet.
 
-    Those are [samples, channels], by the layers' rows.
+    The vectors stand in one row, to be kept from a name's row of the table on. Batches are [samples, channels], by the
+    layers' rows.
     """
 
-    table: Table
+    layers: int
+    vectors: list[tuple[int, Sizes, Table]]
     waiting: dict[int, Table]
 
     @property
     def nbytes(self) -> int:
         """Memory of both."""
-        return self.table.nbytes + sum(table.nbytes for table in self.waiting.values())
+        return sum([row.nbytes for _, _, row in self.vectors]) + sum([table.nbytes for table in self.waiting.values()])
+
+    def table(self) -> Table:
+        """Return the kept channels of the vectors [names, layers, MAX_CHANNELS], NaN where there is no data."""
+        table = np.full((len(NAMES), self.layers, MAX_CHANNELS), np.nan, np.float32)
+        for name, sizes, row in self.vectors:
+            source, target = _kept(sizes)
+            table[name:].reshape(-1)[target] = row[source]
+        return table
 
 
 def columns(steps: Sequence[Taken]) -> list[dict[str, Array]]:
     """Return the columns [layers, MAX_CHANNELS] of several steps' tables; batches of a shape are measured together."""
-    places: dict[tuple[int, ...], list[tuple[Taken, int]]] = {}
-    for taken in steps:
+    tables = [taken.table() for taken in steps]
+    places: dict[tuple[int, ...], list[tuple[Table, int, Table]]] = {}
+    for taken, table in zip(steps, tables, strict=True):
         for row, batch in taken.waiting.items():
-            places.setdefault(batch.shape, []).append((taken, row))
+            places.setdefault(batch.shape, []).append((table, row, batch))
     for (_, channels), found in places.items():
-        side_by_side = np.concatenate([taken.waiting[row] for taken, row in found], axis=1)
+        side_by_side = np.concatenate([batch for _, _, batch in found], axis=1)
         mean, variance = _measured(side_by_side.reshape(len(side_by_side), len(found), channels))
-        for (taken, row), *moments in zip(found, mean, variance, strict=True):
-            taken.table[-2:, row, :channels] = moments
-    return [dict(zip(NAMES, taken.table, strict=True)) if taken.table.size else {} for taken in steps]
+        for (table, row, _), *moments in zip(found, mean, variance, strict=True):
+            table[-2:, row, :channels] = moments
+    return [dict(zip(NAMES, table, strict=True)) if table.size else {} for table in tables]
 
 
 def _measured(batches: Table) -> tuple[Table, Table]:
@@ -79,11 +91,11 @@ class BatchNorms:
 
     def add(self, layer: int, values: Tensor) -> None:
         """Take in one batch, [samples, channels, ...]; a step's first small one waits for those of other layers."""
-        if not values.numel():
+        values, shape = values.detach(), values.shape
+        if 0 in shape:
             return
-        values = values.detach()
-        if values.ndim == 2 and values.is_cpu and values.dtype is torch.float32 and len(values) <= MAX_WAITING:
-            table = values.numpy().take(_channels(values.shape[1]), axis=1)
+        if len(shape) == 2 and shape[0] <= MAX_WAITING and values.dtype is torch.float32 and values.is_cpu:
+            table = values.numpy().take(_channels(shape[1]), 1)
             if self._waiting.setdefault(layer, table) is table:
                 return
         self._moments[layer].append(kept_moments(values))
@@ -101,7 +113,7 @@ class BatchNorms:
         Where it is on several devices, each comes by itself.
         """
         if not self._modules:
-            return Taken(np.empty((len(NAMES), 0, MAX_CHANNELS), np.float32), {})
+            return Taken(0, [], {})
         waiting = {}
         for row, (layer, batches) in enumerate(self._moments.items()):
             table = self._waiting.get(layer)
@@ -110,20 +122,17 @@ class BatchNorms:
                 batches.append((torch.from_numpy(mean[0]), torch.from_numpy(variance[0])))
             elif table is not None:
                 waiting[row] = table
-        table = np.full((len(NAMES), len(self._modules), MAX_CHANNELS), np.nan, np.float32)
         learnt = [_ready(holder.get(name)) for holder, name in self._places]
         arrays = self._views.of([tensor for tensor in learnt if tensor is not None])
         seen: list[Tensor | None] = []
         if any(self._moments.values()):
             averages = [_average(batches) for batches in self._moments.values()]
             seen = [None if average is None else average[part] for part in (0, 1) for average in averages]
-        if arrays is None:
-            _fill(table, learnt + seen)
-        else:
-            _fill(table, learnt, arrays)
-            _fill(table[-2:], seen)
         self.clear()
-        return Taken(table, waiting)
+        if arrays is None:
+            return Taken(len(self._modules), _vectors(0, learnt + seen), waiting)
+        vectors = [(0, _sizes(learnt), np.concatenate(arrays))] if arrays else []
+        return Taken(len(self._modules), vectors + _vectors(len(_ATTRIBUTES), seen), waiting)
 
 
 def _ready(tensor: Tensor | None) -> Tensor | None:
@@ -161,16 +170,14 @@ def _average(batches: list[Moments]) -> Moments | None:
     return torch.stack(means).mean(0), torch.stack(variances).mean(0)
 
 
-def _fill(table: Table, tensors: Sequence[Tensor | None], arrays: Sequence[Table] | None = None) -> None:
-    """Write the kept channels of vectors to the first rows of a table [..., MAX_CHANNELS]; None leaves a row as it is.
-
-    `arrays` are the numbers of those that are there, where they are known.
-    """
+def _vectors(name: int, tensors: Sequence[Tensor | None]) -> list[tuple[int, Sizes, Table]]:
+    """The numbers of tensors in one row, if there is any, for the table's rows from this name on."""
     known = [tensor for tensor in tensors if tensor is not None]
-    if known:
-        source, target = _kept(tuple([-1 if tensor is None else tensor.numel() for tensor in tensors]))
-        numbers = _joined(known).float().cpu().numpy() if arrays is None else np.concatenate(arrays)
-        table.reshape(-1)[target] = numbers[source]
+    return [(name, _sizes(tensors), _joined(known).float().cpu().numpy())] if known else []
+
+
+def _sizes(tensors: Sequence[Tensor | None]) -> Sizes:
+    return tuple([-1 if tensor is None else tensor.numel() for tensor in tensors])
 
 
 def _joined(tensors: list[Tensor]) -> Tensor:
@@ -180,7 +187,7 @@ def _joined(tensors: list[Tensor]) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _kept(sizes: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _kept(sizes: Sizes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Where kept channels are when vectors of these sizes stand in one row, and where they belong in the table."""
     source, target, start = [], [], 0
     for row, size in enumerate(sizes):

@@ -9,7 +9,7 @@ from threading import Lock, local
 from typing import Any
 
 import torch
-from torch import Tensor, is_grad_enabled, nn
+from torch import Tensor, float32, is_grad_enabled, nn
 from torch.compiler import is_compiling
 from torch.utils.hooks import RemovableHandle
 
@@ -79,6 +79,7 @@ class Hooks:
         self.forwards = 0
         self.fired: set[int] = set()
         self._containers = containers
+        self._kinds = [layer.kind for layer in layers]
         self._channels_second = any(isinstance(layer.module, nn.Conv1d | nn.BatchNorm1d) for layer in layers)
         self._sampler, self._lock, self._here = Sampler(row=room.row), Lock(), Forwards()
         self._places: list[tuple[RemovableHandle, dict[int, Callable[..., Any]], Hook]] = []
@@ -166,7 +167,7 @@ class Hooks:
         return watch
 
     def _see(self, index: int, inputs: Any, output: Any) -> None:
-        tensor = first_tensor(output)
+        tensor = output if isinstance(output, Tensor) and output.dtype is float32 else first_tensor(output)
         in_backward = current_graph_task_id() != -1
         if tensor is None or self._is_second_time(index, in_backward):
             return
@@ -175,7 +176,7 @@ class Hooks:
             here.calls = {}
             self._count_forward()
         call = here.calls[index] = here.calls.get(index, -1) + 1
-        values, kind = tensor.detach(), self.layers[index].kind
+        values, kind = tensor.detach(), self._kinds[index]
         with self._lock:
             self.fired.add(index)
             series = self.series.get((index, call))

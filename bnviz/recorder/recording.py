@@ -220,7 +220,7 @@ class Recording:
             self._pending = self._capture(hooks, optimizer, skipped)
             self._scale = 1.0
         self.steps += 1
-        if self._batch.due:
+        if self._batch.waiting and self._batch.due:
             self._hand_over()
         captures = self.steps % self.every == 0
         if captured or captures:

@@ -46,13 +46,13 @@ def first_tensor(output: Any, depth: int = 4) -> Tensor | None:
 
 def as_array(tensor: Tensor) -> Floats | None:
     """Return a CPU tensor's own memory as a flat array, in no particular order; None where that takes a copy."""
-    if not tensor.is_cpu or tensor.dtype is not torch.float32:
+    if tensor.dtype is not torch.float32 or not tensor.is_cpu:
         return None
     if not tensor.is_contiguous():
         if not torch.ops.aten.is_non_overlapping_and_dense(tensor):
             return None
         tensor = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
-    flat: Floats = tensor.numpy().reshape(-1)
+    flat: Floats = tensor.numpy().ravel()
     return flat
 
 

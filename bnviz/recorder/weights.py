@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder.layers import UNWEIGHTED, Watched
 from bnviz.recorder.memory import Views, same
-from bnviz.recorder.sampling import ROW, Floats
+from bnviz.recorder.sampling import Floats
 from bnviz.recorder.series import squared, squared_in_array
 
 MAX_COPIED = 2**14  # of a larger weight this many values at random show how far it moves: to 1 %, and no second copy
@@ -122,6 +121,7 @@ class Update:
         self._places: dict[int, Tensor] = {}
         self._old: list[Any] = []
         self._memory: Floats = np.empty(0, np.float32)
+        self._copied: list[Floats] = []  # each weight's part of the memory
         self._moved = Moved(self._size, 1.0, Squares(), Squares(), Squares(), Squares())
 
     def before(self) -> None:
@@ -173,13 +173,13 @@ class Update:
             copies = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in tensors]
             torch._foreach_copy_(copies, tensors)
             return copies
-        size = sum(map(len, parts))
-        if len(self._memory) != size:
-            self._memory = np.empty(size, np.float32)
+        sizes = [part.size for part in parts]
+        if sizes != [copy.size for copy in self._copied]:
+            self._memory = np.empty(sum(sizes), np.float32)
+            self._copied = np.split(self._memory, np.cumsum(sizes)[:-1]) if sizes else []
         if parts:
             np.concatenate(parts, out=self._memory)
-        stops = accumulate(map(len, parts))
-        return [self._memory[stop - len(part) : stop] for part, stop in zip(parts, stops, strict=True)]
+        return self._copied
 
     def _parts(self, values: list[Any]) -> list[Any]:
         """Each weight's values, or of many the same ones each time."""
@@ -211,10 +211,7 @@ def _size(part: Any) -> int:
 
 
 def _squared(values: Any) -> Any:
-    if isinstance(values, Tensor):
-        return squared(values)
-    total = np.vdot(values, values) if values.size <= ROW else 0.0
-    return float(total) if 1e-28 < total < 1e36 else squared_in_array(values)
+    return squared(values) if isinstance(values, Tensor) else squared_in_array(values)
 
 
 def _values(tensor: Tensor) -> Any:
