@@ -17,9 +17,9 @@ from bnviz.experiment.snapshot import Array
 from bnviz.recorder import batchnorms, summary, weights
 from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import MAX_VALUES
-from bnviz.recorder.series import Series
+from bnviz.recorder.series import Series, copied
 
-MAX_STEPS = 8
+MAX_STEPS = 16
 MAX_BYTES = 4 * 2**20  # of copied values; a step that is larger waits for no other
 MAX_SECONDS = 1.0  # and as long again until the file has it: what a killed program loses
 
@@ -37,7 +37,7 @@ class Capture:
     @property
     def nbytes(self) -> int:
         """Memory of what was copied."""
-        return sum([one.nbytes for one in self.series]) + self.norms.nbytes
+        return copied(self.series) + self.norms.nbytes
 
 
 class Batch:

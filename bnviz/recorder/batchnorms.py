@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from bnviz.experiment.snapshot import Array, kept_channels
 from bnviz.recorder.layers import BATCH_NORM, Watched
-from bnviz.recorder.memory import Views
+from bnviz.recorder.memory import Views, same
 
 MAX_CHANNELS = 16
 MAX_WAITING = 1024  # samples; of larger batches no copy is kept
@@ -87,6 +87,11 @@ class BatchNorms:
         self._moments: dict[int, list[Moments]] = {index: [] for index in self._modules}
         self._waiting: dict[int, Table] = {}
         self._views = Views()
+        self._held: list[Tensor | None] = []
+        self._learnt: list[Tensor | None] = []
+        self._known: list[Tensor] = []
+        self._arrays: list[Table] | None = None
+        self._sizes: Sizes = ()
         self._places = [(_holder(module, name), name) for name in _ATTRIBUTES for module in self._modules.values()]
 
     def add(self, layer: int, values: Tensor) -> None:
@@ -122,21 +127,28 @@ class BatchNorms:
                 batches.append((torch.from_numpy(mean[0]), torch.from_numpy(variance[0])))
             elif table is not None:
                 waiting[row] = table
-        learnt = [_ready(holder.get(name)) for holder, name in self._places]
-        arrays = self._views.of([tensor for tensor in learnt if tensor is not None])
+        self._find()
+        arrays = self._views.of(self._known)
         seen: list[Tensor | None] = []
         if any(self._moments.values()):
             averages = [_average(batches) for batches in self._moments.values()]
             seen = [None if average is None else average[part] for part in (0, 1) for average in averages]
         self.clear()
         if arrays is None:
-            return Taken(len(self._modules), _vectors(0, learnt + seen), waiting)
-        vectors = [(0, _sizes(learnt), np.concatenate(arrays))] if arrays else []
+            return Taken(len(self._modules), _vectors(0, self._learnt + seen), waiting)
+        if arrays is not self._arrays:
+            self._arrays, self._sizes = arrays, _sizes(self._learnt)
+        vectors = [(0, self._sizes, np.concatenate(arrays))] if arrays else []
         return Taken(len(self._modules), vectors + _vectors(len(_ATTRIBUTES), seen), waiting)
 
-
-def _ready(tensor: Tensor | None) -> Tensor | None:
-    return None if tensor is None or is_lazy(tensor) else tensor
+    def _find(self) -> None:
+        """See to it that `_learnt` are the layers' tensors of now and `_known` those that are there."""
+        held = [holder.get(name) for holder, name in self._places]
+        if not same(held, self._held):
+            self._learnt = [None if tensor is None or is_lazy(tensor) else tensor for tensor in held]
+            self._known = [tensor for tensor in self._learnt if tensor is not None]
+            lazy = len(self._known) < sum(tensor is not None for tensor in held)
+            self._held = [] if lazy else held  # a lazy one stays the same when it comes to be
 
 
 def _holder(module: torch.nn.Module, name: str) -> Mapping[str, Tensor | None]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-MAX_VALUES = 2048
+MAX_VALUES = 1024
 ROW = 10_000  # values whose squares are added in single precision; BLAS gives longer ones to threads of its own
 LARGEST = float(np.finfo(np.float32).max)
 Floats = npt.NDArray[np.float32]

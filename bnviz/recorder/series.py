@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -121,19 +122,21 @@ class Series:
         else:
             output.register_hook(add)  # type: ignore[no-untyped-call]
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of what was copied."""
-        size = self.sample.nbytes
-        if self.waiting is not None:
-            size += self.waiting[0].nbytes
-        if self.alive is not None:
-            size += self.alive.nbytes
-        return size
-
     def gradient_norm(self) -> float:
         """The norm of the gradient over all forward passes; NaN where none came."""
         return math.sqrt(sum(map(float, self.squares))) if self.squares else math.nan
+
+
+def copied(series: Sequence[Series]) -> int:
+    """Return the memory of what was copied, in bytes."""
+    size = 0
+    for one in series:
+        size += one.sample.nbytes
+        if one.waiting is not None:
+            size += one.waiting[0].nbytes
+        if one.alive is not None:
+            size += one.alive.nbytes
+    return size
 
 
 def squared(tensor: Tensor) -> Any:

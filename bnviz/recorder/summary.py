@@ -69,10 +69,10 @@ def distributions(
     edges = (bounds[:, :1] * (1 - _STEPS) + bounds[:, 1:] * _STEPS).astype(np.float32)
     for rows, values in tables:
         histogram[rows] = histograms(values, edges[rows])
-        for row, ordered in zip(rows, values, strict=True):
+        for at, row in enumerate(rows):
             limit = limits[row]
             if limit is not None:
-                saturated[row] = outside(ordered[None], *limit)[0]
+                saturated[row] = outside(values[at : at + 1], *limit)[0]
     return {
         "mean": mean,
         "deviation": deviation,
