@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import Any, Self
 from weakref import WeakSet
 
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch.optim import Optimizer
 from bnviz.recorder import layers
 from bnviz.recorder.batches import Batch, Capture
 from bnviz.recorder.counted import Counted
+from bnviz.recorder.harmless import harmless
 from bnviz.recorder.hooks import Hooks
 from bnviz.recorder.optimizers import STEPS
 from bnviz.recorder.room import Room
@@ -26,22 +26,6 @@ from bnviz.recorder.sink import Sink
 from bnviz.recorder.weights import Update
 
 _WATCHED: WeakSet[nn.Module] = WeakSet()
-_P = ParamSpec("_P")
-
-
-def _harmless(
-    method: Callable[Concatenate[Recording, _P], None],
-) -> Callable[Concatenate[Recording, _P], None]:
-    """Whatever goes wrong in the method ends the recording with one warning, and training goes on."""
-
-    @functools.wraps(method)
-    def safe(self: Recording, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
-        try:
-            method(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - somebody's training is worth more than its recording
-            self._give_up(error)
-
-    return safe
 
 
 class Recording:
@@ -112,7 +96,7 @@ class Recording:
         if watching:
             self._say_goodbye("finished" if kind is None else f"left by {kind.__name__}")
 
-    @_harmless
+    @harmless
     def _say_goodbye(self, reason: str) -> None:
         self._part_with_pending()
         self._hand_over()
@@ -133,7 +117,8 @@ class Recording:
         self._counted.forget()
         del self._root, self._update
 
-    def _give_up(self, error: Exception) -> None:
+    def give_up(self, error: Exception) -> None:
+        """End the recording with one warning; training goes on."""
         self._let_go()
         with contextlib.suppress(Exception):  # what was captured before is as good as ever
             self._part_with_pending()
@@ -163,7 +148,7 @@ class Recording:
         if self._captures() or self._counted.current() is not optimizer:  # else there is nothing to do, and soon done
             self._prepare(optimizer, (*args[1:], *kwargs.values()))
 
-    @_harmless
+    @harmless
     def _prepare(self, optimizer: Optimizer, arguments: Sequence[Any]) -> None:
         if not self._counted.take(optimizer) or not self._captures():
             return
@@ -173,7 +158,7 @@ class Recording:
             scale = getattr(optimizer, "grad_scale", None)
             self._update.take_gradients(1.0 if scale is None else float(scale))
 
-    @_harmless
+    @harmless
     def after_step(self, optimizer: Optimizer) -> None:
         counted = self._counted
         if counted.current() is not optimizer:
@@ -187,7 +172,7 @@ class Recording:
             skipped = found is not None and float(found) > 0
         self._finish(optimizer, skipped=skipped)
 
-    @_harmless
+    @harmless
     def before_scaler(self, optimizer: Optimizer, scaler: GradScaler) -> None:
         if not self._counted.take(optimizer):
             return
@@ -195,7 +180,7 @@ class Recording:
         if self._captures() and scaler.is_enabled():
             self._scale = scaler.get_scale()
 
-    @_harmless
+    @harmless
     def after_scaler(self, optimizer: Optimizer) -> None:
         if self._counted.current() is not optimizer or self.steps != self._steps_before_scaler:
             return
