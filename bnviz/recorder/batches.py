@@ -15,9 +15,11 @@ import numpy as np
 
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder import batchnorms, summary, weights
-from bnviz.recorder.series import Series
+from bnviz.recorder.room import Room
+from bnviz.recorder.sampling import MAX_VALUES
+from bnviz.recorder.series import Series, copied
 
-MAX_STEPS = 8
+MAX_STEPS = 16
 MAX_BYTES = 4 * 2**20  # of copied values; a step that is larger waits for no other
 MAX_SECONDS = 1.0  # and as long again until the file has it: what a killed program loses
 
@@ -35,7 +37,7 @@ class Capture:
     @property
     def nbytes(self) -> int:
         """Memory of what was copied."""
-        return sum(one.nbytes for one in self.series) + self.norms.nbytes
+        return copied(self.series) + self.norms.nbytes
 
 
 class Batch:
@@ -45,35 +47,42 @@ class Batch:
     model's.
     """
 
-    def __init__(self, classes: Sequence[type[Any]]) -> None:
-        self._classes, self._room = classes, summary.Room()
-        self._waiting: list[Capture] = []
+    def __init__(self, classes: Sequence[type[Any]], room: Room) -> None:
+        self._classes, self._room, self._rows = classes, room, 0
+        self.waiting: list[Capture] = []
         self._bytes, self._since, self._enough = 0, 0.0, 1
 
     def add(self, capture: Capture) -> None:
         """Take in a step; its `single` numbers must not change any more."""
-        if not self._waiting:
+        if not self.waiting:
             self._since = time.monotonic()
-        self._waiting.append(capture)
+        self.waiting.append(capture)
         self._bytes += capture.nbytes
 
     @property
     def due(self) -> bool:
         """Whether the steps have waited long enough, or are enough."""
-        return bool(self._waiting) and (
-            len(self._waiting) >= self._enough
+        return bool(self.waiting) and (
+            len(self.waiting) >= self._enough
             or self._bytes >= MAX_BYTES
             or time.monotonic() - self._since >= MAX_SECONDS
         )
 
     def pop(self) -> list[dict[str, Any]]:
         """Return the records of the steps that waited, in order; they are forgotten even where this fails."""
-        captures, self._waiting, self._bytes = self._waiting, [], 0
+        captures, self.waiting, self._bytes = self.waiting, [], 0
         self._enough = min(2 * self._enough, MAX_STEPS)
-        return records(captures, self._classes, self._room) if captures else []
+        if not captures:
+            return []
+        self._rows = min(MAX_STEPS * len(captures[-1].series), MAX_BYTES // (4 * MAX_VALUES))
+        return records(captures, self._classes, self._room)
+
+    def clear(self) -> None:
+        """Give the samples' memory to those that come: those that there are have been made records."""
+        self._room.clear(self._rows)
 
 
-def records(captures: Sequence[Capture], classes: Sequence[type[Any]], room: summary.Room) -> list[dict[str, Any]]:
+def records(captures: Sequence[Capture], classes: Sequence[type[Any]], room: Room) -> list[dict[str, Any]]:
     """Return each step's record, the same as of each alone."""
     sizes = [len(capture.series) for capture in captures]
     stops = np.cumsum(sizes).tolist()

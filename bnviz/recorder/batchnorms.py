@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,10 +14,12 @@ from torch.nn.parameter import is_lazy
 
 from bnviz.experiment.snapshot import Array, kept_channels
 from bnviz.recorder.layers import BATCH_NORM, Watched
+from bnviz.recorder.memory import Views, same
 
 MAX_CHANNELS = 16
 MAX_WAITING = 1024  # samples; of larger batches no copy is kept
 Table = npt.NDArray[np.float32]
+Sizes = tuple[int, ...]  # of vectors; -1 where there is none
 Moments = tuple[Tensor, Tensor]  # mean and variance [channels]
 NAMES = ("gamma", "beta", "running_mean", "running_variance", "batch_mean", "batch_variance")
 _ATTRIBUTES = ("weight", "bias", "running_mean", "running_var")
@@ -25,32 +27,43 @@ _ATTRIBUTES = ("weight", "bias", "running_mean", "running_var")
 
 @dataclass(slots=True)
 class Taken:
-    """What a step has shown: a table [names, layers, MAX_CHANNELS], and batches of which it has no moments yet.
+    """What a step has shown of so many layers: vectors, and batches of which it has no moments yet.
 
-    Those are [samples, channels], by the layers' rows.
+    The vectors stand in one row, to be kept from a name's row of the table on. Batches are [samples, channels], by the
+    layers' rows.
     """
 
-    table: Table
+    layers: int
+    vectors: list[tuple[int, Sizes, Table]]
     waiting: dict[int, Table]
 
     @property
     def nbytes(self) -> int:
         """Memory of both."""
-        return self.table.nbytes + sum(table.nbytes for table in self.waiting.values())
+        return sum([row.nbytes for _, _, row in self.vectors]) + sum([table.nbytes for table in self.waiting.values()])
+
+    def table(self) -> Table:
+        """Return the kept channels of the vectors [names, layers, MAX_CHANNELS], NaN where there is no data."""
+        table = np.full((len(NAMES), self.layers, MAX_CHANNELS), np.nan, np.float32)
+        for name, sizes, row in self.vectors:
+            source, target = _kept(sizes)
+            table[name:].reshape(-1)[target] = row[source]
+        return table
 
 
 def columns(steps: Sequence[Taken]) -> list[dict[str, Array]]:
     """Return the columns [layers, MAX_CHANNELS] of several steps' tables; batches of a shape are measured together."""
-    places: dict[tuple[int, ...], list[tuple[Taken, int]]] = {}
-    for taken in steps:
+    tables = [taken.table() for taken in steps]
+    places: dict[tuple[int, ...], list[tuple[Table, int, Table]]] = {}
+    for taken, table in zip(steps, tables, strict=True):
         for row, batch in taken.waiting.items():
-            places.setdefault(batch.shape, []).append((taken, row))
+            places.setdefault(batch.shape, []).append((table, row, batch))
     for (_, channels), found in places.items():
-        side_by_side = np.concatenate([taken.waiting[row] for taken, row in found], axis=1)
+        side_by_side = np.concatenate([batch for _, _, batch in found], axis=1)
         mean, variance = _measured(side_by_side.reshape(len(side_by_side), len(found), channels))
-        for (taken, row), *moments in zip(found, mean, variance, strict=True):
-            taken.table[-2:, row, :channels] = moments
-    return [dict(zip(NAMES, taken.table, strict=True)) if taken.table.size else {} for taken in steps]
+        for (table, row, _), *moments in zip(found, mean, variance, strict=True):
+            table[-2:, row, :channels] = moments
+    return [dict(zip(NAMES, table, strict=True)) if table.size else {} for table in tables]
 
 
 def _measured(batches: Table) -> tuple[Table, Table]:
@@ -73,14 +86,21 @@ class BatchNorms:
         self._modules = {index: layer.module for index, layer in enumerate(layers) if layer.kind == BATCH_NORM}
         self._moments: dict[int, list[Moments]] = {index: [] for index in self._modules}
         self._waiting: dict[int, Table] = {}
+        self._views = Views()
+        self._held: list[Tensor | None] = []
+        self._learnt: list[Tensor | None] = []
+        self._known: list[Tensor] = []
+        self._arrays: list[Table] | None = None
+        self._sizes: Sizes = ()
+        self._places = [(_holder(module, name), name) for name in _ATTRIBUTES for module in self._modules.values()]
 
     def add(self, layer: int, values: Tensor) -> None:
         """Take in one batch, [samples, channels, ...]; a step's first small one waits for those of other layers."""
-        if not values.numel():
+        values, shape = values.detach(), values.shape
+        if 0 in shape:
             return
-        values = values.detach()
-        if values.ndim == 2 and values.is_cpu and values.dtype is torch.float32 and len(values) <= MAX_WAITING:
-            table = values.numpy().take(_channels(values.shape[1]), axis=1)
+        if len(shape) == 2 and shape[0] <= MAX_WAITING and values.dtype is torch.float32 and values.is_cpu:
+            table = values.numpy().take(_channels(shape[1]), 1)
             if self._waiting.setdefault(layer, table) is table:
                 return
         self._moments[layer].append(kept_moments(values))
@@ -98,8 +118,7 @@ class BatchNorms:
         Where it is on several devices, each comes by itself.
         """
         if not self._modules:
-            return Taken(np.empty((len(NAMES), 0, MAX_CHANNELS), np.float32), {})
-        columns = [[self._tensor(module, attribute) for module in self._modules.values()] for attribute in _ATTRIBUTES]
+            return Taken(0, [], {})
         waiting = {}
         for row, (layer, batches) in enumerate(self._moments.items()):
             table = self._waiting.get(layer)
@@ -108,15 +127,33 @@ class BatchNorms:
                 batches.append((torch.from_numpy(mean[0]), torch.from_numpy(variance[0])))
             elif table is not None:
                 waiting[row] = table
-        averages = [_average(batches) for batches in self._moments.values()]
-        columns += [[None if average is None else average[part] for average in averages] for part in (0, 1)]
+        self._find()
+        arrays = self._views.of(self._known)
+        seen: list[Tensor | None] = []
+        if any(self._moments.values()):
+            averages = [_average(batches) for batches in self._moments.values()]
+            seen = [None if average is None else average[part] for part in (0, 1) for average in averages]
         self.clear()
-        return Taken(_table(columns), waiting)
+        if arrays is None:
+            return Taken(len(self._modules), _vectors(0, self._learnt + seen), waiting)
+        if arrays is not self._arrays:
+            self._arrays, self._sizes = arrays, _sizes(self._learnt)
+        vectors = [(0, self._sizes, np.concatenate(arrays))] if arrays else []
+        return Taken(len(self._modules), vectors + _vectors(len(_ATTRIBUTES), seen), waiting)
 
-    @staticmethod
-    def _tensor(module: torch.nn.Module, attribute: str) -> Tensor | None:
-        value = module._parameters.get(attribute, module._buffers.get(attribute))  # noqa: SLF001 - getattr is slow
-        return None if value is None or is_lazy(value) else value
+    def _find(self) -> None:
+        """See to it that `_learnt` are the layers' tensors of now and `_known` those that are there."""
+        held = [holder.get(name) for holder, name in self._places]
+        if not same(held, self._held):
+            self._learnt = [None if tensor is None or is_lazy(tensor) else tensor for tensor in held]
+            self._known = [tensor for tensor in self._learnt if tensor is not None]
+            lazy = len(self._known) < sum(tensor is not None for tensor in held)
+            self._held = [] if lazy else held  # a lazy one stays the same when it comes to be
+
+
+def _holder(module: torch.nn.Module, name: str) -> Mapping[str, Tensor | None]:
+    """Where a module holds this tensor; to ask the module itself is slow."""
+    return module._parameters if name in module._parameters else module._buffers  # noqa: SLF001
 
 
 def kept_moments(values: Tensor) -> Moments:
@@ -145,15 +182,14 @@ def _average(batches: list[Moments]) -> Moments | None:
     return torch.stack(means).mean(0), torch.stack(variances).mean(0)
 
 
-def _table(columns: list[list[Tensor | None]]) -> Table:
-    """The kept channels [column, layer, MAX_CHANNELS] of vectors, NaN behind the last and where there is none."""
-    tensors = [tensor for column in columns for tensor in column if tensor is not None]
-    sizes = tuple(-1 if tensor is None else tensor.numel() for column in columns for tensor in column)
-    table = np.full((len(columns), len(columns[0]), MAX_CHANNELS), np.nan, np.float32)
-    if tensors:
-        source, target = _kept(sizes)
-        table.reshape(-1)[target] = _joined(tensors).float().cpu().numpy()[source]
-    return table
+def _vectors(name: int, tensors: Sequence[Tensor | None]) -> list[tuple[int, Sizes, Table]]:
+    """The numbers of tensors in one row, if there is any, for the table's rows from this name on."""
+    known = [tensor for tensor in tensors if tensor is not None]
+    return [(name, _sizes(tensors), _joined(known).float().cpu().numpy())] if known else []
+
+
+def _sizes(tensors: Sequence[Tensor | None]) -> Sizes:
+    return tuple([-1 if tensor is None else tensor.numel() for tensor in tensors])
 
 
 def _joined(tensors: list[Tensor]) -> Tensor:
@@ -163,7 +199,7 @@ def _joined(tensors: list[Tensor]) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _kept(sizes: tuple[int, ...]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _kept(sizes: Sizes) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Where kept channels are when vectors of these sizes stand in one row, and where they belong in the table."""
     source, target, start = [], [], 0
     for row, size in enumerate(sizes):

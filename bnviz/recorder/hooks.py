@@ -9,12 +9,13 @@ from threading import Lock, local
 from typing import Any
 
 import torch
-from torch import Tensor, is_grad_enabled, nn
+from torch import Tensor, float32, is_grad_enabled, nn
 from torch.compiler import is_compiling
 from torch.utils.hooks import RemovableHandle
 
 from bnviz.recorder.batchnorms import BatchNorms
 from bnviz.recorder.layers import ACTIVATION, BATCH_NORM, UNWEIGHTED, Watched
+from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import Sampler, first_tensor
 from bnviz.recorder.series import Series
 
@@ -70,7 +71,7 @@ class Hooks:
     gradients or in eval mode don't count, nor does what activation checkpointing computes a second time.
     """
 
-    def __init__(self, root: nn.Module, layers: list[Watched], containers: list[nn.Module]) -> None:
+    def __init__(self, root: nn.Module, layers: list[Watched], containers: list[nn.Module], room: Room) -> None:
         self.root, self.layers = root, layers
         self.switch = Switch()
         self.norms = BatchNorms(layers)
@@ -78,8 +79,9 @@ class Hooks:
         self.forwards = 0
         self.fired: set[int] = set()
         self._containers = containers
+        self._kinds = [layer.kind for layer in layers]
         self._channels_second = any(isinstance(layer.module, nn.Conv1d | nn.BatchNorm1d) for layer in layers)
-        self._sampler, self._lock, self._here = Sampler(), Lock(), Forwards()
+        self._sampler, self._lock, self._here = Sampler(row=room.row), Lock(), Forwards()
         self._places: list[tuple[RemovableHandle, dict[int, Callable[..., Any]], Hook]] = []
         self._always: list[tuple[RemovableHandle, nn.Module]] = []
         self._attached = False
@@ -165,7 +167,7 @@ class Hooks:
         return watch
 
     def _see(self, index: int, inputs: Any, output: Any) -> None:
-        tensor = first_tensor(output)
+        tensor = output if isinstance(output, Tensor) and output.dtype is float32 else first_tensor(output)
         in_backward = current_graph_task_id() != -1
         if tensor is None or self._is_second_time(index, in_backward):
             return
@@ -174,7 +176,7 @@ class Hooks:
             here.calls = {}
             self._count_forward()
         call = here.calls[index] = here.calls.get(index, -1) + 1
-        values, kind = tensor.detach(), self.layers[index].kind
+        values, kind = tensor.detach(), self._kinds[index]
         with self._lock:
             self.fired.add(index)
             series = self.series.get((index, call))

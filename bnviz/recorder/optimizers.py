@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from torch.amp.grad_scaler import GradScaler
@@ -15,8 +15,8 @@ from torch.utils.hooks import RemovableHandle
 class StepWatcher(Protocol):
     """What a recording wants to know of optimizers; it sorts out itself which of them are its model's."""
 
-    def before_step(self, optimizer: Optimizer, arguments: Iterable[Any]) -> None:
-        """The optimizer is about to change the weights; `arguments` are what its `step` was called with."""
+    def before_step(self, optimizer: Optimizer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """The optimizer is about to change the weights; the others are what its `step` was called with, itself too."""
 
     def after_step(self, optimizer: Optimizer) -> None:
         """The optimizer has changed the weights."""
@@ -35,7 +35,7 @@ class Steps:
     """
 
     def __init__(self) -> None:
-        self.watchers: list[StepWatcher] = []
+        self.watchers: tuple[StepWatcher, ...] = ()  # replaced, never changed: one may leave while all are told
         self._handles: list[RemovableHandle] = []
         self._original: Any = None
         self._wrapped: Any = None
@@ -44,12 +44,12 @@ class Steps:
         """Tell this one too."""
         if not self.watchers:
             self._install()
-        self.watchers.append(watcher)
+        self.watchers = (*self.watchers, watcher)
 
     def remove(self, watcher: StepWatcher) -> None:
         """Tell this one no more."""
         if watcher in self.watchers:
-            self.watchers.remove(watcher)
+            self.watchers = tuple(other for other in self.watchers if other is not watcher)
             if not self.watchers:
                 self._uninstall()
 
@@ -59,14 +59,13 @@ class Steps:
             register_optimizer_step_post_hook(self._after),
         ]
         self._original = original = GradScaler.step
-        watchers = self.watchers
 
         @functools.wraps(original)
         def step(scaler: GradScaler, optimizer: Optimizer, *args: Any, **kwargs: Any) -> Any:
-            for watcher in tuple(watchers):
+            for watcher in self.watchers:
                 watcher.before_scaler(optimizer, scaler)
             result = original(scaler, optimizer, *args, **kwargs)
-            for watcher in tuple(watchers):
+            for watcher in self.watchers:
                 watcher.after_scaler(optimizer)
             return result
 
@@ -81,11 +80,11 @@ class Steps:
         self._handles, self._original, self._wrapped = [], None, None
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        for watcher in tuple(self.watchers):
-            watcher.before_step(optimizer, (*args[1:], *kwargs.values()))
+        for watcher in self.watchers:
+            watcher.before_step(optimizer, args, kwargs)
 
     def _after(self, optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
-        for watcher in tuple(self.watchers):
+        for watcher in self.watchers:
             watcher.after_step(optimizer)
 
 

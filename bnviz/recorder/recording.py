@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
-from weakref import WeakSet, ref
+from typing import Any, Self
+from weakref import WeakSet
 
 from torch import Tensor, nn
 from torch.amp.grad_scaler import GradScaler
@@ -17,30 +16,16 @@ from torch.optim import Optimizer
 
 from bnviz.recorder import layers
 from bnviz.recorder.batches import Batch, Capture
+from bnviz.recorder.counted import Counted
+from bnviz.recorder.harmless import harmless
 from bnviz.recorder.hooks import Hooks
 from bnviz.recorder.optimizers import STEPS
+from bnviz.recorder.room import Room
 from bnviz.recorder.scalars import Scalars
 from bnviz.recorder.sink import Sink
 from bnviz.recorder.weights import Update
 
-TAKEOVER = 20  # steps of another optimizer alone, after which it is the one that counts
 _WATCHED: WeakSet[nn.Module] = WeakSet()
-_P = ParamSpec("_P")
-
-
-def _harmless(
-    method: Callable[Concatenate[Recording, _P], None],
-) -> Callable[Concatenate[Recording, _P], None]:
-    """Whatever goes wrong in the method ends the recording with one warning, and training goes on."""
-
-    @functools.wraps(method)
-    def safe(self: Recording, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
-        try:
-            method(self, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - somebody's training is worth more than its recording
-            self._give_up(error)
-
-    return safe
 
 
 class Recording:
@@ -62,8 +47,7 @@ class Recording:
         self.every, self.steps = every, 0
         self._model: nn.Module | None = model
         self._make_sink, self._left = sink, 1.0
-        self._optimizer = None if optimizer is None else ref(optimizer)
-        self._chosen, self._rival_steps = optimizer is not None, 0
+        self._counted = Counted(optimizer)
         self._hooks: Hooks | None = None
         self._silent: tuple[str, ...] = ()
         self._pending: Capture | None = None
@@ -93,11 +77,12 @@ class Recording:
             layers.warn_compiled(stacklevel=3)
         self._model = None
         self._start, self._root = time.perf_counter(), root
-        self._parameters = {id(parameter) for parameter in root.parameters()}
+        self._counted.watch(root.parameters())
         self._sink = self._make_sink()
         self._sink.header({"every": self.every, **layers.header(root, found)})
-        self._hooks, self._update = Hooks(root, found, containers), Update(found)
-        self._batch = Batch([type(layer.module) for layer in found])
+        room = Room()
+        self._hooks, self._update = Hooks(root, found, containers, room), Update(found)
+        self._batch = Batch([type(layer.module) for layer in found], room)
         _WATCHED.add(root)
         STEPS.add(self)
         self._hooks.begin(capture=True)
@@ -111,7 +96,7 @@ class Recording:
         if watching:
             self._say_goodbye("finished" if kind is None else f"left by {kind.__name__}")
 
-    @_harmless
+    @harmless
     def _say_goodbye(self, reason: str) -> None:
         self._part_with_pending()
         self._hand_over()
@@ -129,10 +114,11 @@ class Recording:
         self._hooks.detach()
         _WATCHED.discard(self._root)
         self._hooks = None
-        self._optimizer = None
-        del self._root, self._update, self._parameters
+        self._counted.forget()
+        del self._root, self._update
 
-    def _give_up(self, error: Exception) -> None:
+    def give_up(self, error: Exception) -> None:
+        """End the recording with one warning; training goes on."""
         self._let_go()
         with contextlib.suppress(Exception):  # what was captured before is as good as ever
             self._part_with_pending()
@@ -158,24 +144,13 @@ class Recording:
 
     # --- what optimizers say ---------------------------------------------------------------------
 
-    def _is_mine(self, optimizer: Optimizer) -> bool:
-        current = None if self._optimizer is None else self._optimizer()
-        if optimizer is current:
-            self._rival_steps = 0
-            return True
-        if current is not None and (self._chosen or self._rival_steps < TAKEOVER):
-            return False
-        if any(id(p) in self._parameters for group in optimizer.param_groups for p in group["params"]):
-            self._optimizer, self._chosen, self._rival_steps = ref(optimizer), False, 0
-            return True
-        return False
+    def before_step(self, optimizer: Optimizer, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if self._captures() or self._counted.current() is not optimizer:  # else there is nothing to do, and soon done
+            self._prepare(optimizer, (*args[1:], *kwargs.values()))
 
-    def _counts(self, optimizer: Optimizer) -> bool:
-        return self._optimizer is not None and self._optimizer() is optimizer
-
-    @_harmless
-    def before_step(self, optimizer: Optimizer, arguments: Iterable[Any]) -> None:
-        if not self._is_mine(optimizer) or not self._captures():
+    @harmless
+    def _prepare(self, optimizer: Optimizer, arguments: Sequence[Any]) -> None:
+        if not self._counted.take(optimizer) or not self._captures():
             return
         self._has_closure = any(callable(argument) for argument in arguments)
         self._update.before()
@@ -183,12 +158,13 @@ class Recording:
             scale = getattr(optimizer, "grad_scale", None)
             self._update.take_gradients(1.0 if scale is None else float(scale))
 
-    @_harmless
+    @harmless
     def after_step(self, optimizer: Optimizer) -> None:
-        if not self._counts(optimizer):
-            self._rival_steps += 1
+        counted = self._counted
+        if counted.current() is not optimizer:
+            counted.rival_steps += 1
             return
-        skipped = False
+        skipped, counted.rival_steps = False, 0
         if self._captures():
             if self._has_closure:
                 self._update.take_gradients()
@@ -196,17 +172,17 @@ class Recording:
             skipped = found is not None and float(found) > 0
         self._finish(optimizer, skipped=skipped)
 
-    @_harmless
+    @harmless
     def before_scaler(self, optimizer: Optimizer, scaler: GradScaler) -> None:
-        if not self._is_mine(optimizer):
+        if not self._counted.take(optimizer):
             return
         self._steps_before_scaler = self.steps
         if self._captures() and scaler.is_enabled():
             self._scale = scaler.get_scale()
 
-    @_harmless
+    @harmless
     def after_scaler(self, optimizer: Optimizer) -> None:
-        if not self._counts(optimizer) or self.steps != self._steps_before_scaler:
+        if self._counted.current() is not optimizer or self.steps != self._steps_before_scaler:
             return
         if self._captures():
             self._update.before()
@@ -222,13 +198,14 @@ class Recording:
         hooks = self._hooks
         if hooks is None:
             return
-        self._part_with_pending()
+        if self._pending is not None:
+            self._part_with_pending()
         captured = hooks.switch.on
         if captured:
             self._pending = self._capture(hooks, optimizer, skipped)
             self._scale = 1.0
         self.steps += 1
-        if self._batch.due:
+        if self._batch.waiting and self._batch.due:
             self._hand_over()
         captures = self.steps % self.every == 0
         if captured or captures:
@@ -259,5 +236,7 @@ class Recording:
     def _hand_over(self) -> None:
         for record in self._batch.pop():
             self._sink.record(record)
+        if self._pending is None:
+            self._batch.clear()
         if self._sink.left < self._left / 2:
             self.every, self._left = 2 * self.every, self._sink.left

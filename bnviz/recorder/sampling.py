@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -12,12 +12,15 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-MAX_VALUES = 2048
+MAX_VALUES = 1024
 ROW = 10_000  # values whose squares are added in single precision; BLAS gives longer ones to threads of its own
 LARGEST = float(np.finfo(np.float32).max)
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
+Vector = npt.NDArray[np.float64]
+DRAWN = 8  # steps whose random numbers are drawn at once
 _STRETCHES = np.arange(MAX_VALUES, dtype=np.float64)
+_END = MAX_VALUES * (1 - 1e-12)  # so that no place comes out beyond the last
 
 
 def first_tensor(output: Any, depth: int = 4) -> Tensor | None:
@@ -43,13 +46,13 @@ def first_tensor(output: Any, depth: int = 4) -> Tensor | None:
 
 def as_array(tensor: Tensor) -> Floats | None:
     """Return a CPU tensor's own memory as a flat array, in no particular order; None where that takes a copy."""
-    if not tensor.is_cpu or tensor.dtype is not torch.float32:
+    if tensor.dtype is not torch.float32 or not tensor.is_cpu:
         return None
     if not tensor.is_contiguous():
         if not torch.ops.aten.is_non_overlapping_and_dense(tensor):
             return None
         tensor = tensor.as_strided((tensor.numel(),), (1,), tensor.storage_offset())
-    flat: Floats = tensor.numpy().reshape(-1)
+    flat: Floats = tensor.numpy().ravel()
     return flat
 
 
@@ -57,29 +60,38 @@ class Sampler:
     """Draws which values of large tensors are looked at, with a generator of its own; `redraw` once a captured step.
 
     Every value has the same chance: of `MAX_VALUES` equal stretches of the memory, each gives one at random. A stride
-    would see one column of an image again and again.
+    would see one column of an image again and again. `row` gives memory for a sample as long as there is some.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, row: Callable[[], Floats | None] = lambda: None) -> None:
         self._random = np.random.default_rng(seed)
+        self._row = row
+        self._offsets: list[Vector] = []
         self._places: dict[int, Places] = {}
+        self.redraw()
 
     def redraw(self) -> None:
         """Forget the places that were drawn, so that the next step looks at others."""
         self._places.clear()
+        if not self._offsets:
+            drawn = self._random.random((DRAWN, MAX_VALUES))
+            self._offsets = list(np.minimum(np.add(drawn, _STRETCHES, out=drawn), _END, out=drawn))
+        self._current = self._offsets.pop()
 
     def places(self, size: int) -> Places:
         """Return `MAX_VALUES` rising places below `size`, one at random in each of as many equal stretches."""
         found = self._places.get(size)
         if found is None:
-            offsets = _STRETCHES + self._random.random(MAX_VALUES)
-            offsets *= size / MAX_VALUES
-            found = self._places[size] = np.minimum(offsets.astype(np.int64), size - 1)
+            found = self._places[size] = (self._current * (size / MAX_VALUES)).astype(np.int64)
         return found
 
     def from_array(self, flat: Floats) -> Floats:
         """Return a copy of the values, or of `MAX_VALUES` of them."""
-        return flat[self.places(len(flat))] if len(flat) > MAX_VALUES else flat.copy()
+        size = flat.size
+        if size <= MAX_VALUES:
+            return flat.copy()
+        places = self._places.get(size)
+        return flat.take(self.places(size) if places is None else places, 0, self._row(), "clip")
 
     def from_tensor(self, tensor: Tensor) -> Floats:
         """Return the same as float32 [n], from any device, type and layout."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bnviz.experiment.snapshot import BINS, CELLS, QUANTILES, Array
+from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import Floats
 from bnviz.recorder.series import SATURATION, Series
 from bnviz.training.statistics import histograms, moments, outside, percentiles
@@ -17,33 +18,6 @@ from bnviz.training.statistics import histograms, moments, outside, percentiles
 _LOW, _HIGH = QUANTILES.index(5), QUANTILES.index(95)
 _STEPS = np.linspace(0, 1, BINS + 1)
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-class Room:
-    """Memory for a step's samples that is used again: the system takes its time to give out as much anew."""
-
-    def __init__(self) -> None:
-        self._values: Floats = np.empty(0, np.float32)
-
-    def tables(self, samples: Sequence[Floats]) -> list[tuple[list[int], Floats]]:
-        """Return the samples in tables [rows, n] of equal length with their places in the list, empty ones left out.
-
-        They are good until the next call.
-        """
-        places: dict[int, list[int]] = {}
-        for place, sample in enumerate(samples):
-            places.setdefault(len(sample), []).append(place)
-        places.pop(0, None)
-        size = sum(length * len(rows) for length, rows in places.items())
-        if len(self._values) < size:
-            self._values = np.empty(size, np.float32)
-        found, start = [], 0
-        for length, rows in places.items():
-            table = self._values[start : start + length * len(rows)].reshape(len(rows), length)
-            found.append((rows, table))
-            np.concatenate([samples[row] for row in rows], out=table.reshape(-1))
-            start += table.size
-        return found
 
 
 def columns(
@@ -95,10 +69,10 @@ def distributions(
     edges = (bounds[:, :1] * (1 - _STEPS) + bounds[:, 1:] * _STEPS).astype(np.float32)
     for rows, values in tables:
         histogram[rows] = histograms(values, edges[rows])
-        for row, ordered in zip(rows, values, strict=True):
+        for at, row in enumerate(rows):
             limit = limits[row]
             if limit is not None:
-                saturated[row] = outside(ordered[None], *limit)[0]
+                saturated[row] = outside(values[at : at + 1], *limit)[0]
     return {
         "mean": mean,
         "deviation": deviation,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder.layers import UNWEIGHTED, Watched
+from bnviz.recorder.memory import Views, same
 from bnviz.recorder.sampling import Floats
 from bnviz.recorder.series import squared, squared_in_array
 
@@ -84,61 +85,86 @@ def _norms(steps: Sequence[Squares], size: int) -> Vector:
     return result.reshape(len(steps), size)
 
 
+class Weights:
+    """The weights that layers have at the moment, with the layers that own them; searched for only where some changed.
+
+    Lazy parameters come late, and some loops exchange parameters or what is inside a layer.
+    """
+
+    def __init__(self, layers: Sequence[Watched]) -> None:
+        self._layers = [(index, layer) for index, layer in enumerate(layers) if layer.kind not in UNWEIGHTED]
+        self._holders: list[Mapping[str, Any]] = []
+        self._held: list[Any] | None = None
+        self.owners: list[int] = []
+        self.found: list[nn.Parameter] = []
+
+    def find(self) -> None:
+        """See to it that `found` are the weights of now, of layers `owners`."""
+        held = [value for holder in self._holders for value in holder.values()]
+        if self._held is not None and same(held, self._held):
+            return
+        modules = [module for _, layer in self._layers for module in layer.module.modules()]
+        self._holders = [holder for module in modules for holder in (module._parameters, module._modules)]  # noqa: SLF001
+        held = [value for holder in self._holders for value in holder.values()]
+        self._held = None if any(is_lazy(value) for value in held) else held  # it stays the same when it comes to be
+        pairs = [(index, weight) for index, layer in self._layers for weight in layer.weights()]
+        self.owners, self.found = [owner for owner, _ in pairs], [weight for _, weight in pairs]
+
+
 class Update:
     """One update of the weights: `before` it, `take_gradients` that it is given, and what is different `after` it."""
 
     def __init__(self, layers: Sequence[Watched], seed: int = 0) -> None:
-        self._layers = [(index, layer) for index, layer in enumerate(layers) if layer.kind not in UNWEIGHTED]
+        self._weights, self._views = Weights(layers), Views()
         self._size = len(layers)
         self._random = np.random.default_rng(seed)
         self._places: dict[int, Tensor] = {}
-        self._found: list[tuple[int, nn.Parameter]] = []
-        self._parts: list[Any] = []
         self._old: list[Any] = []
-        self._in_part = False
         self._memory: Floats = np.empty(0, np.float32)
+        self._copied: list[Floats] = []  # each weight's part of the memory
         self._moved = Moved(self._size, 1.0, Squares(), Squares(), Squares(), Squares())
 
-    @torch.no_grad()
     def before(self) -> None:
         """Remember the weights; large ones in part, so that a model's memory is never needed twice."""
-        self._found = [(index, weight) for index, layer in self._layers for weight in layer.weights()]
-        self._parts = [self._part(weight) for _, weight in self._found]
-        self._old = self._copies(self._parts)
-        whole, copied, owners = Squares(), Squares(), [owner for owner, _ in self._found]
-        copied.add(owners, self._old)
-        self._in_part = any(_size(part) < weight.numel() for part, (_, weight) in self._pairs())
-        if self._in_part:
-            whole.add(owners, [_values(weight) for _, weight in self._found])
-        else:
-            whole = copied
+        self._weights.find()
+        values = self._values()
+        self._old = self._copies(self._parts(values))
+        copied = whole = Squares()
+        copied.add(self._weights.owners, self._old)
+        if any(_size(value) > MAX_COPIED for value in values):
+            whole = Squares()
+            whole.add(self._weights.owners, values)
         self._moved = Moved(self._size, 1.0, whole, copied, Squares(), Squares())
 
-    @torch.no_grad()
     def take_gradients(self, scale: float = 1.0) -> None:
         """Read the gradients, before the optimizer or `zero_grad` has its way with them; `scale` is what they carry."""
         self._moved.scale, self._moved.gradient = scale, Squares()
-        given = [(owner, weight.grad) for owner, weight in self._found if weight.grad is not None]
-        self._moved.gradient.add([owner for owner, _ in given], [_values(gradient) for _, gradient in given])
+        owners, values = [], []
+        for owner, weight in zip(self._weights.owners, self._weights.found, strict=True):
+            gradient = weight.grad
+            if gradient is not None:
+                owners.append(owner)
+                values.append(_values(gradient))
+        self._moved.gradient.add(owners, values)
 
-    @torch.no_grad()
     def after(self) -> Moved:
         """Return what the update was; forgets how the weights were."""
-        new = self._parts
-        if self._in_part:
-            new = [self._part(weight) for _, weight in self._found]
+        new = self._parts(self._values())
         if self._old and isinstance(self._old[0], Tensor):
             torch._foreach_sub_(self._old, _as_tensors(new))
         else:
             for old, part in zip(self._old, new, strict=True):
                 np.subtract(old, part, out=old)
         self._moved.change = Squares()
-        self._moved.change.add([owner for owner, _ in self._found], self._old)
-        self._found, self._parts, self._old = [], [], []
+        self._moved.change.add(self._weights.owners, self._old)
+        self._old = []
         return self._moved
 
-    def _pairs(self) -> Iterator[tuple[Any, tuple[int, nn.Parameter]]]:
-        return zip(self._parts, self._found, strict=True)
+    def _values(self) -> list[Any]:
+        """The numbers of each weight: as flat arrays of their own memory where all of them can be."""
+        weights = self._weights.found
+        arrays = self._views.of(weights)
+        return [_values(weight) for weight in weights] if arrays is None else arrays
 
     def _copies(self, parts: list[Any]) -> list[Any]:
         """Copies of the parts: arrays in memory that is used again, or tensors where there is one among them."""
@@ -147,20 +173,20 @@ class Update:
             copies = [torch.empty_like(part, memory_format=torch.contiguous_format) for part in tensors]
             torch._foreach_copy_(copies, tensors)
             return copies
-        size = sum(map(len, parts))
-        if len(self._memory) != size:
-            self._memory = np.empty(size, np.float32)
+        sizes = [part.size for part in parts]
+        if sizes != [copy.size for copy in self._copied]:
+            self._memory = np.empty(sum(sizes), np.float32)
+            self._copied = np.split(self._memory, np.cumsum(sizes)[:-1]) if sizes else []
         if parts:
             np.concatenate(parts, out=self._memory)
-        stops = accumulate(map(len, parts))
-        return [self._memory[stop - len(part) : stop] for part, stop in zip(parts, stops, strict=True)]
+        return self._copied
 
-    def _part(self, weight: nn.Parameter) -> Any:
-        """A weight's own memory as a flat array, or some of its values; a tensor of what is no float32 of the CPU."""
-        values = _values(weight)
-        size = values.size if isinstance(values, np.ndarray) else values.numel()
-        if size <= MAX_COPIED:
-            return values.reshape(-1)
+    def _parts(self, values: list[Any]) -> list[Any]:
+        """Each weight's values, or of many the same ones each time."""
+        return [value.reshape(-1) if _size(value) <= MAX_COPIED else self._part(value) for value in values]
+
+    def _part(self, values: Any) -> Any:
+        size = _size(values)
         if size not in self._places:
             self._places[size] = torch.from_numpy(np.sort(self._random.integers(0, size, MAX_COPIED)))
         places = self._places[size]
@@ -190,7 +216,7 @@ def _squared(values: Any) -> Any:
 
 def _values(tensor: Tensor) -> Any:
     """The numbers of a tensor, of a sparse one those that are there: a flat array of its own memory where it can be."""
-    values = tensor.detach()
+    values = tensor.detach() if tensor.requires_grad else tensor
     if values.layout is torch.strided:
         if values.dtype is torch.float32 and values.is_cpu and values.is_contiguous():
             return values.numpy().reshape(-1)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from bnviz.experiment.snapshot import BINS, Array
 
 Floats = npt.NDArray[np.float64]
-MOST = 2**25  # of values in a cell: a recorder samples at most 2,048, and all cells together must fit 32 bits
+MOST = 2**25  # of values in a cell: a recorder samples a few thousand at most, and all cells together must fit 32 bits
 REACH = 1e37  # no edge lies beyond: figures take differences in float32
 WILD = 1.5  # the rarest twentieth may widen the bins this many times before it is left to the overflow
 APART = 8.0  # and one of two files may have bins so many times wider than the other needs

@@ -55,7 +55,7 @@ def test_in_place_relu_and_in_place_addition_train_and_are_measured_right():
 
 def test_statistics_are_torch_s_own():
     model = mlp()
-    x, y = batch()
+    x, y = batch(25)  # 1,000 values a layer: all of them are looked at
     seen = {}
     handles = [
         module.register_forward_hook(lambda m, i, o, name=name: (o.retain_grad(), seen.update({name: (i[0], o)}))[1])

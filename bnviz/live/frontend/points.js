@@ -33,7 +33,7 @@ export const pointLabel = ({ meta, point }) =>
 /** How each value is made. */
 export function pointFormula(meta) {
   if (isModel(meta))
-    return "What the module gives, in train mode: at most 2,048 of its values at each record, drawn at random from all of them. Plain numbers without a unit.";
+    return "What the module gives, in train mode: at most 1,024 of its values at each record (older recordings: 2,048), drawn at random from all of them. Plain numbers without a unit.";
   const text = {
     before: `Before norm: ${LINEAR}. After norm: N(z); ${BATCH("z")}. After activation: φ of that.`,
     after: `Before activation: ${LINEAR}. After activation: φ(z). After norm: N(φ(z)); ${BATCH("φ(z)")}.`,
