@@ -49,6 +49,14 @@ def _reference(config: ExperimentConfig, network: Network) -> nn.Sequential:
     return nn.Sequential(*chain).train(network.training)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_each() -> Iterator[None]:
+    """A process that a test starts computes with one thread too: several would wait for each other's cores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
+
+
 @pytest.fixture
 def reference() -> Callable[[ExperimentConfig, Network], nn.Sequential]:
     return _reference

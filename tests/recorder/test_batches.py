@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_records_that_were_made_together_equal_those_made_one_by_one(monkeypatch
 
 def test_steps_wait_no_longer_than_a_second_whatever_comes(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(batches.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(batches, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(batches, "MAX_STEPS", 100)
     model = mlp()
     recording, kept = watched(model, every=2)

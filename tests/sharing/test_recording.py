@@ -13,6 +13,7 @@ import tracemalloc
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -161,7 +162,7 @@ def test_a_file_that_is_there_is_not_overwritten_unasked(tmp_path: Path):
 
 def test_lines_are_written_after_two_seconds_or_64_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
-    monkeypatch.setattr(recording_writer.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(recording_writer, "time", SimpleNamespace(monotonic=lambda: now[0]))
     writer = RecordingWriter(tmp_path / "run.bnviz")
     writer.header(HEAD)
     size = writer.path.stat().st_size

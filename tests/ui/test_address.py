@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from bnviz.ui import address
@@ -41,7 +43,7 @@ def test_a_first_address_is_news_and_our_own_is_not(query):
 
 def test_the_address_before_ones_own_change_is_an_echo_for_a_while(query, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(address.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(address, "time", SimpleNamespace(monotonic=lambda: now[0]))
     ours = Address()
     ours.write({"eps": "1"})
     ours.write({"eps": "2"})
