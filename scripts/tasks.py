@@ -56,7 +56,7 @@ CHECKS = {
         "--maxprocesses",
         "4",
         "--dist",
-        "worksteal",
+        "loadfile",  # what a file prepares is prepared once
     ],
     "browser": ["-m", "pytest", "-m", "browser and not slow", "-p", "scripts.browser_skips"],
 }
