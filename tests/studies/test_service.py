@@ -47,6 +47,15 @@ def served(run: RunTrial) -> Iterator[Service]:
     started.stop()
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The service's clock, which leaps when `clock.ahead` does; nobody is gone for that."""
+    clock = SimpleNamespace(ahead=0.0, monotonic=lambda: time.monotonic() + clock.ahead)
+    monkeypatch.setattr(service, "time", clock)
+    monkeypatch.setattr(service, "FREED_AFTER", math.inf)
+    return clock
+
+
 def until(service: Service, session: str, done: Callable[[Order], bool]) -> Order:
     """Look until it is so."""
     limit = time.monotonic() + 60
@@ -168,12 +177,12 @@ def test_every_study_can_be_measured_by_a_visitor(name: str):
 
 
 def test_a_long_study_gives_way_to_others_after_its_turn_and_keeps_its_rows(
-    served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch
+    served: Service, notes: Path, clock: SimpleNamespace
 ):
-    monkeypatch.setattr(service, "TURN", 0.3)
-    served.order("long", made(each=60, seconds=0.02), 1)
-    until(served, "long", lambda order: order.state == "running")
+    served.order("long", made(each=60, seconds=0.04), 1)
+    until(served, "long", lambda order: bool(order.rows))
     served.order("short", made("other", each=1), 5)
+    clock.ahead = service.TURN
     assert until(served, "short", ended).state == "done"
     found = served.look("long")
     assert found is not None
@@ -266,10 +275,7 @@ def test_the_queue_is_bounded(served: Service, monkeypatch: pytest.MonkeyPatch):
     assert served.look("d") is None
 
 
-def test_a_study_that_takes_too_long_is_ended_with_what_has_come(served: Service, monkeypatch: pytest.MonkeyPatch):
-    clock = SimpleNamespace(ahead=0.0, monotonic=lambda: time.monotonic() + clock.ahead)
-    monkeypatch.setattr(service, "time", clock)
-    monkeypatch.setattr(service, "FREED_AFTER", math.inf)
+def test_a_study_that_takes_too_long_is_ended_with_what_has_come(served: Service, clock: SimpleNamespace):
     served.order("me", made(each=100, seconds=0.05), 1)
     until(served, "me", lambda order: bool(order.rows))
     clock.ahead = service.MAX_SECONDS
