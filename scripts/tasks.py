@@ -46,7 +46,18 @@ CHECKS = {
     "types": ["-m", "mypy"],
     "imports": ["-c", "from importlinter.cli import lint_imports_command as main; main()"],
     "dockerfile": ["-c", HADOLINT, "Dockerfile"],
-    "tests": ["-m", "pytest", "-m", "not slow and not browser", "-n", "auto", "--maxprocesses", "4"],
+    "tests": [
+        "-m",
+        "pytest",
+        "-m",
+        "not slow and not browser",
+        "-n",
+        "auto",
+        "--maxprocesses",
+        "4",
+        "--dist",
+        "loadfile",  # what a file prepares is prepared once
+    ],
     "browser": ["-m", "pytest", "-m", "browser and not slow", "-p", "scripts.browser_skips"],
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from bnviz.training import datasets
 from bnviz.training.networks import ACTIVATIONS, Network
 from bnviz.training.randomness import generator
 
-settings.register_profile("bnviz", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("bnviz", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("bnviz")
 CLOCK = time.monotonic
 torch.set_num_threads(1)
@@ -60,6 +61,20 @@ def _reference(config: ExperimentConfig, network: Network) -> nn.Sequential:
     for module in chain:
         module._forward_hooks.clear()
     return nn.Sequential(*chain).train(network.training)
+
+
+def pytest_collection_finish() -> None:
+    """What modules hold is never garbage: Python's collector need not go through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread_each() -> Iterator[None]:
+    """A process that a test starts computes with one thread too: several would wait for each other's cores."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield
 
 
 @pytest.fixture

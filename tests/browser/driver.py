@@ -159,9 +159,32 @@ class Visit:
         return self.query()[key]
 
 
-@dataclass
-class Lab(Visit):
+class Stage(Visit):
+    """A page with the stage: the lab's, or that of recordings."""
+
+    readout: str  # the first number to come
+
+    def wait_usable(self) -> None:
+        """Wait until all of it has come and is shown."""
+        self.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
+        self.page.wait_for_function(
+            "name => /\\d/.test(document.querySelector(name)?.textContent ?? '')", arg=at(self.readout)
+        )
+
+    def stats(self) -> dict[str, Any]:
+        """Return the stage's own counters."""
+        found: dict[str, Any] = self.js("({...bnvizStats})")
+        return found
+
+    @property
+    def shown(self) -> int:
+        return int(self.stats()["shown"])
+
+
+class Lab(Stage):
     """The lab's page."""
+
+    readout = "loss-readout-0"
 
     def open(self, query: str = "") -> Lab:
         """Open an address and wait until the stage shows the first numbers."""
@@ -178,21 +201,6 @@ class Lab(Visit):
         generation = self.stats()["generation"]
         self.click("rewind")
         self.wait(f"bnvizStats.generation > {generation} && bnvizStats.shown === 0 && bnvizStats.lastStep === 0")
-
-    def wait_usable(self) -> None:
-        self.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
-        self.page.wait_for_function(
-            "name => /\\d/.test(document.querySelector(name)?.textContent ?? '')", arg=at("loss-readout-0")
-        )
-
-    def stats(self) -> dict[str, Any]:
-        """Return the stage's own counters."""
-        found: dict[str, Any] = self.js("({...bnvizStats})")
-        return found
-
-    @property
-    def shown(self) -> int:
-        return int(self.stats()["shown"])
 
     def step_at_least(self, step: int) -> None:
         self.wait(f"bnvizStats.lastStep >= {step} && bnvizStats.lastStep")
@@ -265,9 +273,10 @@ class AnatomyPage(Visit):
         return self.text(name)
 
 
-@dataclass
-class RecordingsPage(Visit):
+class RecordingsPage(Stage):
     """The recordings page."""
+
+    readout = "record-readout"
 
     def open(self, query: str = "") -> RecordingsPage:
         """Open an address and wait until something can be opened there."""
@@ -278,19 +287,3 @@ class RecordingsPage(Visit):
     def drop(self, *files: Path) -> None:
         """Drop files."""
         self.page.set_input_files("input[type=file]", [str(file) for file in files])
-
-    def wait_usable(self) -> None:
-        """Wait until all of it has come and is shown."""
-        self.wait("window.bnvizStats?.connected && bnvizStats.updates > 0")
-        self.page.wait_for_function(
-            "name => /\\d/.test(document.querySelector(name)?.textContent ?? '')", arg=at("record-readout")
-        )
-
-    def stats(self) -> dict[str, Any]:
-        """Return the stage's own counters."""
-        found: dict[str, Any] = self.js("({...bnvizStats})")
-        return found
-
-    @property
-    def shown(self) -> int:
-        return int(self.stats()["shown"])

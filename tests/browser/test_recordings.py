@@ -242,20 +242,29 @@ def test_another_recording_in_place_of_a_lab_run_brings_its_own_charts(recording
     )
 
 
+def drawn(page: RecordingsPage, picture: str) -> str:
+    """A canvas as it stays: the same for half a second, however long it took."""
+    page.wait_usable()
+    found: str = page.page.wait_for_function(
+        f"""() => {{
+            const now = {picture};
+            window.same = now && now === window.before ? (window.same ?? 0) + 1 : 0;
+            window.before = now;
+            return window.same >= 5 && now;
+        }}""",
+        polling=100,
+    ).json_value()
+    return found
+
+
 def test_another_run_of_the_lab_in_place_of_one_shows_its_own_data(recordings, files):
     picture = f"document.querySelector('{at('chart-picture')} canvas')?.toDataURL()"
     page = recordings.open()
     page.drop(files / "circles.bnviz")
-    page.wait_usable()
-    page.page.wait_for_selector(at("chart-picture"))
-    page.page.wait_for_timeout(500)  # drawn to its end
-    wanted = page.js(picture)
+    wanted = drawn(page, picture)
     page = recordings.open()
     page.drop(files / "moons.bnviz")
-    page.wait_usable()
-    page.page.wait_for_selector(at("chart-picture"))
-    page.page.wait_for_timeout(500)
-    assert page.js(picture) != wanted
+    assert drawn(page, picture) != wanted
     page.page.get_by_text("Open a recording").click()
     page.drop(files / "circles.bnviz")
     page.page.get_by_text("a run of the lab is opened alone").wait_for()

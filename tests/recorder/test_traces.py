@@ -5,13 +5,12 @@ from __future__ import annotations
 import copy
 import io
 import json
-import os
 import pickle
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -176,21 +175,49 @@ with bnviz.record(model, sys.argv[1], every=2) as recording:
 gone = weakref.ref(model)
 del model, optimizer
 gc.collect()
-print(json.dumps({"grown": grown, "more": more, "gone": gone() is None, "steps": recording.steps}))
+print(json.dumps({"grown": grown, "more": more, "gone": gone() is None, "steps": recording.steps}), flush=True)
+
+model = mlp()
+optimizer = sgd(model)
+with bnviz.record(model, sys.argv[2], every=1) as recording:
+    while True:
+        (loss,) = train(model, optimizer)
+        recording.step(loss=loss)
+        print(recording.steps, flush=True)
 """
 
 
-def test_2000_steps_keep_memory_flat_and_the_model_is_collectable_afterwards(tmp_path: Path):
+class LongRun(NamedTuple):
+    """What a long run said of itself, the file it wrote, and the file of the run in which it was killed."""
+
+    said: dict[str, Any]
+    whole: Path
+    killed: Path
+    returncode: int
+
+
+@pytest.fixture(scope="module")
+def long_run(tmp_path_factory: pytest.TempPathFactory) -> LongRun:
     """In a process of its own: the memory of one that has run other tests is not still."""
-    command = [sys.executable, "-c", LONG_RUN, str(tmp_path / "run.bnviz")]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout)
-    assert found["grown"] < 6 * 2**20
-    assert found["more"] < 1500, "lines that wait to be written among them"
-    assert found["gone"]
-    assert found["steps"] == 2400
-    assert len(read_recording(tmp_path / "run.bnviz").records) == 1200
+    folder = tmp_path_factory.mktemp("long")
+    whole, killed = folder / "whole.bnviz", folder / "killed.bnviz"
+    command = [sys.executable, "-c", LONG_RUN, str(whole), str(killed)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        said = json.loads(child.stdout.readline())
+        for line in child.stdout:
+            if int(line) == 200:
+                child.send_signal(signal.SIGKILL)
+                break
+    return LongRun(said, whole, killed, child.returncode)
+
+
+def test_2000_steps_keep_memory_flat_and_the_model_is_collectable_afterwards(long_run: LongRun):
+    assert long_run.said["grown"] < 6 * 2**20
+    assert long_run.said["more"] < 1500, "lines that wait to be written among them"
+    assert long_run.said["gone"]
+    assert long_run.said["steps"] == 2400
+    assert len(read_recording(long_run.whole).records) == 1200
 
 
 def test_a_hook_that_fails_is_disabled_with_one_warning_and_training_goes_on(monkeypatch: pytest.MonkeyPatch):
@@ -240,38 +267,9 @@ def test_an_exception_in_a_forward_pass_does_not_upset_the_counting():
     assert kept.records[-1]["forwards"] == 1
 
 
-CHILD = """
-    import sys, time, torch, bnviz
-    from torch import nn
-    model = nn.Sequential(nn.Linear(8, 40), nn.BatchNorm1d(40), nn.ReLU(), nn.Linear(40, 3))
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    start = time.monotonic()
-    with bnviz.record(model, sys.argv[1], every=1) as recording:
-        while True:
-            optimizer.zero_grad()
-            loss = model(torch.randn(32, 8)).square().mean()
-            loss.backward()
-            optimizer.step()
-            recording.step(loss=loss)
-            print(recording.steps, flush=True)
-            time.sleep(0.002)
-"""
-
-
-def test_sigkill_in_the_middle_leaves_a_file_that_opens_with_all_but_the_last_seconds(tmp_path: Path):
-    path = tmp_path / "run.bnviz"
-    child = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(CHILD), str(path)],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert child.stdout is not None
-    with child, child.stdout:
-        for line in child.stdout:
-            if int(line) == 200:
-                child.send_signal(signal.SIGKILL)
-                break
-    found = read_recording(path)
-    assert child.returncode == -signal.SIGKILL
+def test_sigkill_in_the_middle_leaves_a_file_that_opens_with_all_but_the_last_seconds(long_run: LongRun):
+    found = read_recording(long_run.killed)
+    assert long_run.returncode == -signal.SIGKILL
     assert found.end is None
     last = found.records[-1]
     assert [record.step for record in found.records] == list(range(len(found.records)))

@@ -290,9 +290,9 @@ def test_cost_does_not_depend_on_the_values_range():
     def seconds(samples) -> float:
         times = []
         for _ in range(15):
-            start = time.perf_counter()
+            start = time.thread_time()
             found = summary.distributions(samples, [None] * 20, summary.Room())
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
             assert found["histogram"].shape == (20, 51)
         return min(times)
 

@@ -33,7 +33,7 @@ from bnviz.training import datasets
 from tests.own_tables import blobs, iris, written
 from tests.sharing.scripts import run
 
-STEPS = 100
+STEPS = 50
 HEADLINE = PRESETS["headline"].arms[1]
 DIGITS = PRESETS["no-difference"].arms[1]
 PLANE = ExperimentConfig(dataset="moons", noise=0.2, width=32, hidden_layers=2, normalization="batch")
@@ -71,22 +71,22 @@ CASES: dict[str, ExperimentConfig] = {
     "xor": PLANE.replace(dataset="xor", hidden_layers=6, width=8),
     "clusters": PLANE.replace(dataset="clusters", samples=3000, noise=0.1, batch_size=512),
     "tiny": PLANE.replace(dataset="circles", noise=0.0, width=2, hidden_layers=1, normalization="none"),
-    "rates": HEADLINE.replace(interventions=turns((0, 0.4), (30, 0.1), (60, 0.9))),
-    "off and on": DIGITS.replace(interventions=turns((30, "none"), (55, "batch"), (60, "batch"), (80, 0.02))),
+    "rates": HEADLINE.replace(interventions=turns((0, 0.4), (15, 0.1), (30, 0.9))),
+    "off and on": DIGITS.replace(interventions=turns((15, "none"), (27, "batch"), (30, "batch"), (40, 0.02))),
     "all kinds": DIGITS.replace(
-        norm_eps=1e-3, interventions=turns((0, "layer"), (20, "group"), (40, "batch"), (60, "group"), (80, "none"))
+        norm_eps=1e-3, interventions=turns((0, "layer"), (10, "group"), (20, "batch"), (30, "group"), (40, "none"))
     ),
     "after, adam": DIGITS.replace(
         optimizer="adam", learning_rate=0.003, norm_position="after",
-        interventions=turns((30, "none"), (50, "batch"), (90, "noisy_batch"), (95, "batch")),
+        interventions=turns((15, "none"), (25, "batch"), (45, "noisy_batch"), (47, "batch")),
     ),
     "momentum, fixed": DIGITS.replace(
         momentum=0.9, learning_rate=0.01, norm_affine=False,
-        interventions=turns((0, "none"), (50, "batch"), (90, "none")),
+        interventions=turns((0, "none"), (25, "batch"), (45, "none")),
     ),
     "momentum, noisy": DIGITS.replace(
         momentum=0.9, learning_rate=0.01, dropout=0.1, normalization="none",
-        interventions=turns((0, 0.02), (40, "noisy_batch"), (70, "none"), (100, "batch")),
+        interventions=turns((0, 0.02), (20, "noisy_batch"), (35, "none"), (50, "batch")),
     ),
 }  # fmt: skip
 OWN = {
@@ -120,7 +120,7 @@ KERAS: dict[str, ExperimentConfig] = {
     "group": PLAIN.replace(normalization="group", activation="leaky_relu", init="he"),
     "adam": PLAIN.replace(optimizer="adam", learning_rate=0.003, weight_decay=0.01),
     "momentum": PLAIN.replace(
-        momentum=0.9, learning_rate=0.02, weight_decay=0.01, interventions=turns((0, 0.01), (40, 0.05), (70, 0.001))
+        momentum=0.9, learning_rate=0.02, weight_decay=0.01, interventions=turns((0, 0.01), (20, 0.05), (35, 0.001))
     ),
     "dropout": PLAIN.replace(dropout=0.2),
     "own": on("german", PLAIN),
@@ -252,7 +252,7 @@ def test_keras_draws_masks_of_its_own_as_its_script_says():
     ("config", "said"),
     [
         (CASES["noisy"], "normalization: Keras has no layer for noisy_batch: choose batch, or .* PyTorch"),
-        (CASES["off and on"], "interventions: at step 30 the normalization changes to none, .* or .* PyTorch"),
+        (CASES["off and on"], "interventions: at step 15 the normalization changes to none, .* or .* PyTorch"),
     ],
 )
 def test_what_keras_cant_do_says_what_to_do_instead(config, said):

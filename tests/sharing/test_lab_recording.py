@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz.experiment.config import NORMALIZATIONS, ExperimentConfig, Intervention
@@ -23,6 +23,7 @@ from bnviz.sharing.link import Link, name_arms, parse, to_query
 from bnviz.sharing.recording import RecordingReader
 from bnviz.sharing.recording_schema import RecordingError
 from bnviz.training.comparison import Comparison
+from tests.sharing.strangers import FUZZ, JSON, damaged
 
 
 def link_of(comparison: Comparison, names: tuple[str, ...]) -> str:
@@ -220,7 +221,7 @@ def test_what_a_recorded_model_has_is_left_out(parts):
     assert all(not field.recorded for field in MEASURED.values())
 
 
-# --- fuzz: 1,600 cases more ---------------------------------------------------------------------------------------
+# --- fuzz: 1,300 cases more ---------------------------------------------------------------------------------------
 
 
 def judge(data: bytes) -> None:
@@ -243,15 +244,7 @@ def judge(data: bytes) -> None:
             assert all(history[name].dtype == FIELDS[name].dtype for name in history._columns)
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-
-
-@settings(FUZZ, max_examples=600)
+@settings(FUZZ, max_examples=300)
 @given(st.data())
 def test_fuzz_any_value_in_any_place_of_the_header_or_a_record(parts, data):
     head, *rest = json.loads(json.dumps(parts))
@@ -263,22 +256,5 @@ def test_fuzz_any_value_in_any_place_of_the_header_or_a_record(parts, data):
 
 
 def test_fuzz_1000_byte_flips_cuts_and_repeats(parts):
-    random = np.random.default_rng(1)
-    whole = packed(*parts)
-    plain = gzip.decompress(whole)
-    for case in range(1000):
-        inside = case % 4 > 0  # of the text, so that the checksum is right
-        data = bytearray(plain if inside else whole)
-        for _ in range(random.integers(1, 4)):
-            first = case % 3 == 0  # of the header
-            place = int(random.integers(min(len(data), 400) if first else len(data)))
-            how = random.integers(4)
-            if how == 0:
-                data[place] = random.integers(256)
-            elif how == 1:
-                data[place] ^= 1 << int(random.integers(8))
-            elif how == 2:
-                del data[place : place + int(random.integers(1, 40))]
-            else:
-                data[place:place] = data[place : place + int(random.integers(1, 40))]
-        judge(gzip.compress(bytes(data), 1) if inside else bytes(data))
+    for data in damaged(packed(*parts), 1000, seed=1):
+        judge(data)

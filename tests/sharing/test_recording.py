@@ -8,7 +8,6 @@ import io
 import json
 import subprocess
 import sys
-import time
 import tracemalloc
 import zlib
 from dataclasses import replace
@@ -18,13 +17,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bnviz.sharing import gzip_members, recording, recording_lines, recording_schema, recording_writer
 from bnviz.sharing.recording import RecordingReader, describe, read_recording
 from bnviz.sharing.recording_schema import CHANNELS, COLUMNS, SIZES, VERSION, RecordingError
 from bnviz.sharing.recording_writer import RecordingWriter
+from tests.sharing.strangers import FUZZ, JSON, damaged
 
 LAYERS = [
     {"name": "features.0", "module": "Conv2d", "kind": "conv", "frozen": False, "channels": None, "tied_to": None},
@@ -295,10 +295,13 @@ def test_nothing_may_follow_the_end():
 def test_a_bomb_stops_at_the_limit():
     engine = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(engine.compress(b" " * 2**20) for _ in range(64)) + engine.flush()
-    start = time.monotonic()
-    with pytest.raises(RecordingError, match="bytes of text in one part"):
-        opened(lines(HEADER) + bomb)
-    assert time.monotonic() - start < 1
+    tracemalloc.start()
+    try:
+        with pytest.raises(RecordingError, match="bytes of text in one part"):
+            opened(lines(HEADER) + bomb)
+        assert tracemalloc.get_traced_memory()[1] < 4 * recording_schema.MAX_MEMBER, "the other 56 MiB stay packed"
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("line", [b"{}\n", b'{"type":"remark"}\n', b""], ids=["empty", "remark", "empty member"])
@@ -406,14 +409,6 @@ def judge(data: bytes) -> None:
             assert not np.isinf(values).any()
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=6,
-)
-FUZZ = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
-
-
 @settings(FUZZ, max_examples=800)
 @given(st.data())
 def test_fuzz_any_value_in_any_place_of_the_header_or_a_record(data):
@@ -439,20 +434,5 @@ def test_fuzz_any_bytes(data):
 
 
 def test_fuzz_1000_byte_flips_cuts_and_repeats(whole: bytes):
-    random = np.random.default_rng(0)
-    plain = gzip.decompress(whole)
-    for case in range(1000):
-        inside = case % 2  # of the text, so that the checksum is right
-        data = bytearray(plain if inside else whole)
-        for _ in range(random.integers(1, 4)):
-            place = int(random.integers(len(data)))
-            how = random.integers(4)
-            if how == 0:
-                data[place] = random.integers(256)
-            elif how == 1:
-                data[place] ^= 1 << int(random.integers(8))
-            elif how == 2:
-                del data[place : place + int(random.integers(1, 40))]
-            else:
-                data[place:place] = data[place : place + int(random.integers(1, 40))]
-        judge(gzip.compress(bytes(data), 1) if inside else bytes(data))
+    for data in damaged(whole, 1000, seed=0):
+        judge(data)

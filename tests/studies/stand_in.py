@@ -65,6 +65,14 @@ def alive(pid: int) -> bool:
         return False
 
 
+def gone(pids: set[int]) -> bool:
+    """Whether these processes all end; how long it takes is the machine's affair."""
+    limit = time.monotonic() + 50
+    while any(map(alive, pids)) and time.monotonic() < limit:
+        time.sleep(0.01)
+    return not any(map(alive, pids))
+
+
 def python(*arguments: str) -> subprocess.Popen[str]:
     """Another Python, in the repository's root, that hears Ctrl-C."""
     heard = signal.signal(signal.SIGINT, signal.default_int_handler)

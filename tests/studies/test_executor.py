@@ -30,7 +30,8 @@ def seen_inside() -> dict[str, object]:
     }
 
 
-def test_workers_have_one_thread_each_and_torch_before_the_first_trial():
+def test_workers_have_one_thread_each_and_torch_before_the_first_trial(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     with LocalPool(1, gently=True) as pool:
         inside = pool.submit(seen_inside).result()
         assert inside["threads"] == 1

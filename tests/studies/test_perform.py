@@ -18,15 +18,7 @@ from bnviz.studies.results import Result
 from bnviz.studies.store import Store
 from bnviz.studies.worker import RunTrial
 from tests.studies import stand_in
-from tests.studies.stand_in import DIES, DIES_ONCE, MEASURE, RAISES, alive, starts, trial, trials
-
-
-def gone(pids: set[int]) -> bool:
-    """Whether these processes all end, long before their trials would."""
-    until = time.monotonic() + 20
-    while any(map(alive, pids)) and time.monotonic() < until:
-        time.sleep(0.01)
-    return not any(map(alive, pids))
+from tests.studies.stand_in import DIES, DIES_ONCE, MEASURE, RAISES, alive, gone, starts, trial, trials
 
 
 def test_every_trial_becomes_one_row_with_its_measures(shared_pool: LocalPool, run: RunTrial, notes: Path):

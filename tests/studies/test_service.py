@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,7 +21,7 @@ from bnviz.studies.service import Service, affordable
 from bnviz.studies.study import Study
 from bnviz.studies.trial import Trial
 from bnviz.studies.worker import RunTrial
-from tests.studies.stand_in import DIES, MEASURE, alive, python, running, starts, trial
+from tests.studies.stand_in import DIES, MEASURE, alive, gone, python, running, starts, trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,15 +47,30 @@ def served(run: RunTrial) -> Iterator[Service]:
     started.stop()
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The service's clock, which leaps when `clock.ahead` does; nobody is gone for that."""
+    clock = SimpleNamespace(ahead=0.0, monotonic=lambda: time.monotonic() + clock.ahead)
+    monkeypatch.setattr(service, "time", clock)
+    monkeypatch.setattr(service, "FREED_AFTER", math.inf)
+    return clock
+
+
 def until(service: Service, session: str, done: Callable[[Order], bool]) -> Order:
     """Look until it is so."""
-    for _ in range(3000):
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
         found = service.look(session)
         assert found is not None
         if done(found):
             return found
         time.sleep(0.01)
     raise AssertionError(found)
+
+
+def long_ago(service_: Service, session: str) -> None:
+    """Whoever ordered it has not looked for longer than it is kept."""
+    service_._jobs[session].seen -= service.FREED_AFTER + 1
 
 
 def ended(found: Order) -> bool:
@@ -120,12 +137,10 @@ def test_a_cancelled_study_ends_at_once_and_leaves_no_process(served: Service, n
     assert not alive(pid)
 
 
-def test_who_does_not_look_loses_his_study_and_others_go_on(
-    served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(service, "FREED_AFTER", 0.5)
+def test_who_does_not_look_loses_his_study_and_others_go_on(served: Service):
     served.order("gone", made(seconds=60), 1)
     served.order("stays", made(), 1)
+    long_ago(served, "gone")
     assert until(served, "stays", ended).state == "done"
     assert served.look("gone") is None
 
@@ -137,10 +152,8 @@ def test_processes_end_when_nothing_was_ordered_for_a_while_and_start_again(
     for turn in (1, 2):
         served.order("me", made(), turn)
         assert until(served, "me", ended).state == "done"
-        pids, since = {pid for _, pid in starts(notes)}, time.monotonic()
-        while any(map(alive, pids)):
-            assert time.monotonic() - since < 10
-            time.sleep(0.01)
+        pids = {pid for _, pid in starts(notes)}
+        assert gone(pids)
     assert len(pids) == 2
 
 
@@ -171,14 +184,12 @@ def test_every_study_can_be_measured_by_a_visitor(name: str):
 
 
 def test_a_long_study_gives_way_to_others_after_its_turn_and_keeps_its_rows(
-    served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch
+    served: Service, notes: Path, clock: SimpleNamespace
 ):
-    served.order("first", made(each=1), 1)
-    until(served, "first", ended)  # the worker is ready now
-    monkeypatch.setattr(service, "TURN", 0.3)
-    served.order("long", made(each=60, seconds=0.02), 1)
-    until(served, "long", lambda order: order.state == "running")
+    served.order("long", made(each=60, seconds=0.04), 1)
+    until(served, "long", lambda order: bool(order.rows))
     served.order("short", made("other", each=1), 5)
+    clock.ahead = service.TURN
     assert until(served, "short", ended).state == "done"
     found = served.look("long")
     assert found is not None
@@ -252,15 +263,12 @@ def test_studies_that_have_ended_take_nobody_s_place(served: Service, monkeypatc
     assert served.look("c") is not None
 
 
-def test_a_study_that_nobody_at_all_looks_at_is_ended(served: Service, notes: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(service, "FREED_AFTER", 0.5)
+def test_a_study_that_nobody_at_all_looks_at_is_ended(served: Service, notes: Path):
     served.order("gone", made(seconds=60), 1)
     until(served, "gone", lambda _: bool(starts(notes)))
     ((_, pid),) = starts(notes)
-    since = time.monotonic()
-    while alive(pid):
-        assert time.monotonic() - since < 20
-        time.sleep(0.01)
+    long_ago(served, "gone")
+    assert gone({pid})
 
 
 def test_the_queue_is_bounded(served: Service, monkeypatch: pytest.MonkeyPatch):
@@ -274,9 +282,10 @@ def test_the_queue_is_bounded(served: Service, monkeypatch: pytest.MonkeyPatch):
     assert served.look("d") is None
 
 
-def test_a_study_that_takes_too_long_is_ended_with_what_has_come(served: Service, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(service, "MAX_SECONDS", 1.0)
+def test_a_study_that_takes_too_long_is_ended_with_what_has_come(served: Service, clock: SimpleNamespace):
     served.order("me", made(each=100, seconds=0.05), 1)
+    until(served, "me", lambda order: bool(order.rows))
+    clock.ahead = service.MAX_SECONDS
     found = until(served, "me", ended)
     assert found.state == "cancelled"
     assert "longer than" in found.problem

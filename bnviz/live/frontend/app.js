@@ -13,7 +13,7 @@ import { NOTICES, Notice } from "./notice.js";
 import { Player } from "./player.js";
 import { Reporter } from "./report.js";
 import { Link, socketUrl } from "./socket.js";
-import { Switches, label, ownNorm } from "./switches.js";
+import { Switches, label } from "./switches.js";
 import { Takeaway } from "./takeaway.js";
 import { readTheme } from "./theme.js";
 import { Verdicts } from "./verdicts.js";
@@ -138,24 +138,11 @@ export class App {
   }
 
   playPause() {
-    if (this.player.playPause) {
-      this.player.playPause(); // in this page alone
-      return;
-    }
-    const playing = !this.state.playing;
-    if (playing) this.following = true;
-    this.state.playing = playing;
-    this.player.sync(this.state);
-    this.send({ op: playing ? "play" : "pause" });
+    this.player.playPause();
   }
 
   toggle(arm) {
-    const state = this.state.arms?.[arm];
-    if (!state || this.meta.recorded) return;
-    this.focusedArm = arm;
-    const normalization = state.normalization === "none" ? ownNorm(this.meta.arms[arm]) : "none";
-    this.switches.ask(this.state.arms, arm, normalization);
-    this.send({ op: "switch", arm, normalization });
+    this.switches.toggle?.(arm); // those of recordings can't be switched
   }
 
   setUntil(step) {

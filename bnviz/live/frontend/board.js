@@ -1,9 +1,10 @@
 // The board of charts: toolbar (layer, values, which charts), cards, who is in sight, summaries for screen readers.
 
+import { makeCard } from "./card.js";
 import { CHARTS, available, defaults } from "./charts.js";
 import { Combobox } from "./combobox.js";
 import { el, setAttribute, setText } from "./dom.js";
-import { helpButton, placeBeside } from "./help.js";
+import { placeBeside } from "./help.js";
 import { isModel, layerName, layerNames } from "./names.js";
 import { pointNames, pointOrder } from "./points.js";
 import { toggles } from "./toggles.js";
@@ -160,7 +161,7 @@ export class Board {
   /** Cards stand in the order of CHARTS; one that is there is not touched. */
   place(id) {
     if (this.cards.has(id)) return;
-    const card = this.card(id);
+    const card = makeCard(this.app, id, this.span(id), this.kind);
     this.cards.set(id, card);
     const order = Object.keys(CHARTS);
     const next = [...this.grid.children].find((node) => order.indexOf(node.dataset.chart) > order.indexOf(id));
@@ -170,56 +171,6 @@ export class Board {
     if (card.chart.options || card.chart.choices)
       card.tools.append(...toggles(card.chart, () => this.app.redraw(card.chart, true)));
     this.sight.observe(card.node);
-  }
-
-  card(id) {
-    const { title, tall, layered } = CHARTS[id];
-    const { button, popup } = helpButton(
-      this.app,
-      id,
-      title,
-      ![
-        "distribution",
-        "layers",
-        "picture",
-        "units",
-        "affine",
-        "statistics",
-        "gradient-depth",
-        "gradient-shift",
-        "landscape",
-      ].includes(id),
-    );
-    const save = this.app.takeaway.forChart(id, title);
-    const body = el("div", { class: "bnviz-body" });
-    const tools = el("span", { class: "bnviz-options" });
-    const summary = el("p", { class: "bnviz-hidden", id: `bnviz-summary-${id}`, "data-bnviz": `summary-${id}` });
-    const layer = layered ? el("span", { class: "bnviz-of" }, el("bdi")) : null;
-    const node = el(
-      "figure",
-      {
-        class: `bnviz-card${tall ? " is-tall" : ""}`,
-        style: `--span: ${this.span(id)}`,
-        "data-bnviz": `chart-${id}`,
-        "data-chart": id,
-        role: "group",
-        "aria-label": title,
-        "aria-describedby": summary.id,
-      },
-      el(
-        "figcaption",
-        {},
-        el("span", { class: "bnviz-named" }, el("span", { class: "bnviz-title", title }, title), layer),
-        tools,
-        save.button,
-        button,
-      ),
-      body,
-      summary,
-      popup,
-      save.popup,
-    );
-    return { id, node, body, tools, summary, layer, kind: this.kind, seen: true, chart: null };
   }
 
   span(id) {

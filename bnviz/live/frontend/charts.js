@@ -1,6 +1,6 @@
 // The charts of the stage, in order: id, title, width in twelfths, and what makes it.
 
-import { Affine, Statistics } from "./channels.js";
+import { Affine } from "./channels.js";
 import { GradientDepth } from "./depth.js";
 import { Digits } from "./digits.js";
 import { Distribution, Units } from "./distribution.js";
@@ -10,6 +10,7 @@ import { isModel, measured } from "./names.js";
 import { GradientShift, Landscape } from "./ondemand.js";
 import { ACCURACY, DRIFT, GRADIENT_TIME, LOSS, SATURATION, UPDATE_RATIO } from "./recipes.js";
 import { NONFINITE, REPORTED, REPORTED_LOSS, WEIGHT_NORM, ZEROS } from "./recordedrecipes.js";
+import { Statistics } from "./statistics.js";
 import { Surface } from "./surface.js";
 
 const canvas = (Chart) => (host, app, id) => new Chart(host, app, id);

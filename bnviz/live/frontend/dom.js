@@ -32,6 +32,11 @@ export function setAttribute(node, name, value) {
   if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
+/** Give an input its value only when it differs: a caret stays where it is. */
+export function write(input, value) {
+  if (input.value !== value) input.value = value;
+}
+
 /** A stroke sample in an arm's colour and dash, so that colour is never the only cue. */
 export function swatch(arm) {
   const dash = { "stroke-dasharray": DASHES[arm % 4].join(" "), style: `stroke: var(--bnviz-arm-${arm % 4})` };

@@ -1,8 +1,9 @@
 // The player: play, pause, step, rewind, new init, speed, and the slider that scrubs every chart.
 
-import { el, setAttribute, setText } from "./dom.js";
+import { el, setAttribute, setText, write } from "./dom.js";
 import { count, rate } from "./format.js";
 import { icon } from "./icons.js";
+import { Slider } from "./slider.js";
 
 const SPEEDS = [
   [1, "1 step/s"],
@@ -53,18 +54,6 @@ export class Player {
       },
       ...SPEEDS.map(([value, text]) => el("option", { value: String(value) }, text)),
     );
-    this.scrub = el("input", {
-      class: "bnviz-scrub",
-      type: "range",
-      min: "0",
-      max: "0",
-      value: "0",
-      step: "1",
-      "data-bnviz": "scrub",
-      "aria-label": "Shown step",
-      title: "Scrub through the history (arrow keys; shift for ten)",
-      on: { input: () => app.scrubTo(Number(this.scrub.value)) },
-    });
     this.until = el("input", {
       class: "bnviz-until",
       type: "number",
@@ -78,7 +67,6 @@ export class Player {
   }
 
   makeReadouts(app) {
-    this.readout = el("output", { class: "bnviz-step", "data-bnviz": "step-readout" }, "0");
     this.live = el(
       "button",
       {
@@ -90,6 +78,7 @@ export class Player {
       },
       "live",
     );
+    this.slider = new Slider(app, "history", this.live);
     this.stepsPerSecond = el("b", { "data-bnviz": "steps-per-second" }, "0");
     this.updatesPerSecond = el("b", { "data-bnviz": "updates-per-second" }, "0");
     this.thinned = el("span", { class: "bnviz-thinned", "data-bnviz": "thinned" });
@@ -100,13 +89,7 @@ export class Player {
       "div",
       { class: "bnviz-player", role: "toolbar", "aria-label": "Player" },
       el("div", { class: "bnviz-buttons" }, this.play, this.step, this.rewind, this.reseed, this.speed),
-      el(
-        "div",
-        { class: "bnviz-slider" },
-        el("span", { class: "bnviz-step-box" }, el("small", {}, "step"), this.readout),
-        this.scrub,
-        this.live,
-      ),
+      this.slider.node,
       el(
         "div",
         { class: "bnviz-rates" },
@@ -126,6 +109,16 @@ export class Player {
         this.thinned,
       ),
     );
+  }
+
+  /** Shown at once, before the server has heard of it. */
+  playPause() {
+    const { app } = this;
+    const playing = !app.state.playing;
+    if (playing) app.following = true;
+    app.state.playing = playing;
+    this.sync(app.state);
+    app.send({ op: playing ? "play" : "pause" });
   }
 
   changeUntil() {
@@ -149,7 +142,7 @@ export class Player {
     }
     setText(this.stepsPerSecond, playing ? rate(state.steps_per_second ?? 0) : "0");
     if (document.activeElement !== this.until)
-      this.write(this.until, state.until === null || state.until === undefined ? "" : String(state.until));
+      write(this.until, state.until === null || state.until === undefined ? "" : String(state.until));
     if (document.activeElement !== this.speed && state.speed !== undefined) this.syncSpeed(state.speed);
   }
 
@@ -157,21 +150,12 @@ export class Player {
     const value = String(speed ?? 0);
     if (![...this.speed.options].some((option) => option.value === value))
       this.speed.append(el("option", { value }, `${value} steps/s`));
-    this.write(this.speed, value);
-  }
-
-  write(input, value) {
-    if (input.value !== value) input.value = value;
+    write(this.speed, value);
   }
 
   /** The slider stands at the shown snapshot; its length is the history's. */
   show(history, index, shown, following) {
-    const most = String(Math.max(0, history.length - 1));
-    setAttribute(this.scrub, "max", most);
-    this.write(this.scrub, String(Math.max(0, index)));
-    setAttribute(this.scrub, "aria-valuetext", `step ${shown}`);
-    this.scrub.style.setProperty("--fill", `${history.length > 1 ? (100 * index) / (history.length - 1) : 0}%`);
-    setText(this.readout, count(shown));
+    this.slider.show(history.length, index, shown);
     const every = this.app.store.thinned;
     const thinned = every > 1 ? `older steps thinned, 1 in ${every} kept` : "";
     setText(

@@ -28,6 +28,16 @@ export class Switches {
     this.asked = new Map();
   }
 
+  toggle(arm) {
+    const { app } = this;
+    const state = app.state.arms?.[arm];
+    if (!state) return;
+    app.focusedArm = arm;
+    const normalization = state.normalization === "none" ? ownNorm(app.meta.arms[arm]) : "none";
+    this.ask(app.state.arms, arm, normalization);
+    app.send({ op: "switch", arm, normalization });
+  }
+
   /** A switch moves when it is pressed, so that pressing it twice goes there and back. */
   ask(arms, arm, normalization) {
     this.asked.set(arm, normalization);

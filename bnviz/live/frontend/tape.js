@@ -3,8 +3,9 @@
 import { el, setAttribute, setText } from "./dom.js";
 import { count } from "./format.js";
 import { icon } from "./icons.js";
-import { joinedInWords } from "./sharednames.js";
 import { thinnedFiles, thinnedInWords } from "./reels.js";
+import { joinedInWords } from "./sharednames.js";
+import { Slider } from "./slider.js";
 
 /** Records a second. */
 const PACES = [1, 3, 10, 30, 100];
@@ -58,19 +59,7 @@ export class Tape {
       ...PACES.map((pace) => el("option", { value: String(pace) }, `${pace} ${pace === 1 ? "record" : "records"}/s`)),
     );
     this.paces.value = String(PACE);
-    this.scrub = el("input", {
-      class: "bnviz-scrub",
-      type: "range",
-      min: "0",
-      max: "0",
-      value: "0",
-      step: "1",
-      "data-bnviz": "scrub",
-      "aria-label": "Shown step",
-      title: "Scrub through the records (arrow keys; shift for ten)",
-      on: { input: () => app.scrubTo(Number(this.scrub.value)) },
-    });
-    this.readout = el("output", { class: "bnviz-step", "data-bnviz": "step-readout" }, "0");
+    this.slider = new Slider(app, "records");
     this.place = el("span", { class: "bnviz-thinned", "data-bnviz": "record-readout" });
   }
 
@@ -79,12 +68,7 @@ export class Tape {
       "div",
       { class: "bnviz-player", role: "toolbar", "aria-label": "Player" },
       el("div", { class: "bnviz-buttons" }, this.play, this.start, this.previous, this.next, this.end),
-      el(
-        "div",
-        { class: "bnviz-slider" },
-        el("span", { class: "bnviz-step-box" }, el("small", {}, "step"), this.readout),
-        this.scrub,
-      ),
+      this.slider.node,
       el("div", { class: "bnviz-rates" }, this.place, this.paces),
     );
   }
@@ -146,12 +130,7 @@ export class Tape {
   /** The slider stands at the shown record; its length is the recording's. */
   show(timeline, index, shown) {
     const { length } = timeline;
-    setAttribute(this.scrub, "max", String(Math.max(0, length - 1)));
-    const value = String(Math.max(0, index));
-    if (this.scrub.value !== value) this.scrub.value = value;
-    setAttribute(this.scrub, "aria-valuetext", `step ${shown}`);
-    this.scrub.style.setProperty("--fill", `${length > 1 ? (100 * index) / (length - 1) : 0}%`);
-    setText(this.readout, count(shown));
+    this.slider.show(length, index, shown);
     const thinned = thinnedFiles(this.app);
     const held = thinned.length ? ` shown (file: ${thinned.map(({ records }) => count(records)).join(" and ")})` : "";
     setText(this.place, length ? `record ${count(index + 1)} of ${count(length)}${held}` : "no records");
