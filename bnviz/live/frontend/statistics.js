@@ -31,8 +31,7 @@ export class Statistics extends CanvasChart {
       box: { x: LEFT + position * (w + gap), y: 18, w, h: height - 18 - 31 },
     }));
     const any = this.panels.map((panel) => this.paintPanel(ctx, panel));
-    if (!any.some(Boolean))
-      this.say(ctx, "No running statistics here: only batch normalization keeps them.");
+    if (!any.some(Boolean)) this.say(ctx, "No running statistics here: only batch normalization keeps them.");
   }
 
   pairs(panel, arm) {
