@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import runpy
 import string
+from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -24,21 +26,11 @@ from bnviz.sharing.numbers import to_csv
 from bnviz.sharing.opened import open_recordings
 from bnviz.training.comparison import Comparison
 from bnviz.ui.takeaway import MAKERS, _link
-from tests.sharing.scripts import run
 from tests.sharing.test_numbers import check, from_csv
 from tests.sharing.test_report import Reader
 
 STEPS = 30
 SAFE = set(string.ascii_lowercase + string.digits + "-.")
-RUNNER = """
-import json, pathlib, runpy, sys
-
-ran = {}
-for path in map(pathlib.Path, sys.argv[1:]):
-    left = runpy.run_path(str(path))
-    ran[path.stem] = {name: float(left[name]) for name in ("step", "train_loss", "test_accuracy")}
-pathlib.Path("ran.json").write_text(json.dumps(ran))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -142,15 +134,18 @@ def test_a_chart_that_is_none_is_told_the_charts_there_are(shown, chart):
         take(shown, "figure", chart=chart)
 
 
-def test_pytorch_scripts_end_at_the_runs_own_numbers_to_the_last_bit(shown):
-    wanted = {f"arm{arm}at{step}": (arm, step) for arm in (0, 1) for step in (10, STEPS)}
-    scripts = {name: take(shown, "pytorch", arm=arm, step=step).decode() for name, (arm, step) in wanted.items()}
-    for name, found in run(RUNNER, scripts).items():
-        arm, step = wanted[name]
-        history = shown.histories[arm]
-        assert found["step"] == step == history["step"][step]
-        assert found["train_loss"] == float(history["train_loss"][step])
-        assert found["test_accuracy"] == float(history["test_accuracy"][step])
+@pytest.mark.parametrize("arm", [0, 1])
+@pytest.mark.parametrize("step", [10, STEPS])
+def test_pytorch_scripts_end_at_the_runs_own_numbers_to_the_last_bit(shown, tmp_path, arm, step):
+    """In this process: tests/sharing runs scripts as readers do."""
+    script = tmp_path / "script.py"
+    script.write_bytes(take(shown, "pytorch", arm=arm, step=step))
+    with redirect_stdout(io.StringIO()):
+        left = runpy.run_path(str(script))
+    history = shown.histories[arm]
+    assert left["step"] == step == history["step"][step]
+    assert float(left["train_loss"]) == float(history["train_loss"][step])
+    assert float(left["test_accuracy"]) == float(history["test_accuracy"][step])
 
 
 def test_what_was_turned_after_the_shown_step_is_not_in_its_script(shown):
