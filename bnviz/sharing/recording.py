@@ -51,8 +51,8 @@ class RecordingReader:
         self._lines = self._read(stream)
         first = next(self._lines, None)
         if first is None:
-            why = "it is empty" if not self.problem else self.problem
-            raise RecordingError(f"this is not a recording of bnviz, or nothing is left of it: {why}")
+            why = ", or it is damaged or was cut short before its first line" if self.problem else ": it is empty"
+            raise RecordingError(f"this is not a recording of bnviz{why}")
         self.header = recording_lines.header(parse(first))
 
     def __iter__(self) -> Iterator[Record]:

@@ -69,7 +69,7 @@ def _chooser(state: RecordingsState) -> None:
         )
         most = st.get_option("server.maxUploadSize")
         st.caption(
-            f"A file over {most:,} MB is refused here; `bnviz open run.bnviz` on your own machine takes larger ones."
+            f"A file over {most:,} MB is refused here; `python -m bnviz open run.bnviz` on your own machine takes larger ones."
         )
     with how:
         st.markdown("How to record your own model: two lines around your loop")
@@ -106,7 +106,7 @@ def _dropped(state: RecordingsState, key: str) -> None:
 
 def _opened(state: RecordingsState) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bnviz-opened"):
-        lost = ". Reloading the page closes it; `bnviz open` keeps it" if state.are_dropped else ""
+        lost = ". Reloading the page closes it; `python -m bnviz open` keeps it" if state.are_dropped else ""
         st.caption(" · ".join(plain(line) for line in state.opened) + lost)
         st.button("Close", key="close", type="tertiary", on_click=_close, args=(state,))
 

@@ -9,7 +9,8 @@ export const scalar = (field) => (history, index) => history.columns[field].data
 export function sayAll(app, field, label, format) {
   return arms(app, (arm, name) => {
     const history = app.store.arms[arm];
-    return [`${name}: ${label} ${format(history.value(field, history.index(app.shown)))} at step ${app.shown}.`];
+    const index = history.index(app.shown);
+    return [`${name}: ${label} ${format(history.value(field, index))} at step ${history.steps[index] ?? app.shown}.`];
   }).join(" ");
 }
 

@@ -45,7 +45,7 @@ export class Reels {
       el("div", { class: "bnviz-arm-numbers" }, el("div", { class: "bnviz-arm-score" }, big, small), exactly),
       chips,
     );
-    return { node, big, exactly };
+    return { node, big, small, exactly };
   }
 
   sync() {}
@@ -59,6 +59,7 @@ export class Reels {
       const value = (name) => history.value(name, at);
       if (isModel(meta)) {
         setText(card.big, measured(meta, "loss") ? this.loss(value("loss"), history.steps[at], index) : "–");
+        setText(card.small, this.hasEnded(history, at) ? "loss at its last step" : "loss at this step");
         setText(card.exactly, this.modelLine(history, at));
       } else {
         setText(card.big, percent(value("test_accuracy")));
@@ -73,10 +74,17 @@ export class Reels {
     return Number.isNaN(value) && diverged && step >= diverged.step ? "NaN" : brief(value);
   }
 
+  /** Whether the shown step is of the other recording alone: the charts show this one at its last step. */
+  hasEnded(history, at) {
+    const next = history.steps[at] + (history.steps[at] - history.steps[at - 1] || 1);
+    return at >= 0 && at === history.length - 1 && this.app.shown >= next;
+  }
+
   modelLine(history, at) {
     if (at < 0) return "not begun at this step";
     const rate = history.value("learning_rate", at);
-    const parts = [`step ${count(history.steps[at])}`];
+    const step = `step ${count(history.steps[at])}`;
+    const parts = [this.hasEnded(history, at) ? `ended: charts show ${step}` : step];
     if (Number.isFinite(rate)) parts.push(`learning rate ${brief(rate)}`);
     if (history.value("skipped", at) === 1) parts.push("update skipped");
     return parts.join(" · ");
