@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -135,16 +135,43 @@ def trained(values: Floats, chance: float, best: float, share: float = 0.5) -> n
     return np.asarray(np.nan_to_num(values, nan=chance) > chance + share * (best - chance))
 
 
-def largest(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Floats:
-    """Per seed the largest of the tried values [tries] at which it is good [tries, seeds]; NaN where none is."""
-    return _extreme(values, good, np.max, -np.inf)
+class Between(NamedTuple):
+    """Limits between which a number lies [seeds]: NaN where there is none, inf above where no upper limit is known."""
+
+    low: Floats
+    high: Floats
 
 
-def span(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Floats:
-    """Per seed the largest over the smallest of the tried values at which it is good; NaN where none is."""
-    return largest(values, good) / _extreme(values, good, np.min, np.inf)
+def largest(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Between:
+    """Per seed the largest value at which it is good: between the largest of the tried values [tries] and the next.
+
+    `good` is [tries, seeds], the tries in rising order. Beyond the last there is no next one.
+    """
+    tried = np.array([*values, np.inf])
+    place = len(good) - 1 - good[::-1].argmax(0)
+    ends = (np.where(good.any(0), tried[place + more], np.nan) for more in (0, 1))
+    return Between(*ends)
 
 
-def _extreme(values: Sequence[float], good: npt.NDArray[np.bool_], pick: Callable[..., Floats], never: float) -> Floats:
-    picked = pick(np.where(good, np.asarray(values, float)[:, None], never), axis=0)
-    return np.where(good.any(0), picked, np.nan)
+def span(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Between:
+    """Per seed the largest over the smallest positive value at which it is good, with both ends between tries."""
+    top = largest(values, good)
+    bottom = largest([1 / value for value in reversed(values)], good[::-1])
+    return Between(top.low * bottom.low, top.high * bottom.high)
+
+
+def ratio_between(first: Between, second: Between) -> Estimate:
+    """A ratio of two numbers that are known but to lie between limits: the interval holds what the limits allow.
+
+    Its effect is of the lower limits, which were tried. Without an upper limit of the first it is "at least" what is
+    sure, without one of the second "at most".
+    """
+    no_end, no_other_end = bool(np.isinf(first.high).any()), bool(np.isinf(second.high).any())
+    found = ratio(first.low, second.low)
+    if no_end and no_other_end:
+        return bounded(found, True, True)
+    least = found if no_other_end else ratio(first.low, second.high)
+    most = found if no_end else ratio(first.high, second.low)
+    if no_end or no_other_end:
+        return bounded(least if no_end else most, no_end, no_other_end)
+    return replace(found, low=least.low, high=most.high)

@@ -16,16 +16,17 @@ DEVIATIONS = (0.001, 0.003, 0.01, 0.03, 0.06, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 1
 LARGER = 1.5
 WIDER = 5.0
 TANH = DEEP.replace(activation="tanh", init="xavier")
+_BETWEEN = "The largest rate that trains lies between two that were tried, and the interval allows for that."
 SPAN = SMALL_WEIGHTS.replace(width=64, batch_size=64)
 
 
 def _rates(key: str, title: str, words: str, arms: tuple[Arm, ...], role: Role = "test") -> Experiment:
     return Experiment(
         key=key, title=title, words=f"{words} 300 steps at each learning rate. A network trains where its accuracy at "
-        "the end is above halfway from chance (what guessing gives) to the best of all.",
+        "the end is above halfway from chance (what guessing gives) to the best of all. {_BETWEEN}",
         arms=arms, effect=Reach(WITH, WITHOUT), prediction=times(LARGER),
         predicts=f"With BN the largest learning rate that trains is more than {LARGER:g} times as large.",
-        says="The largest learning rate that trains is {effect} as large with BN as without.",
+        says="The largest of the tried learning rates that trains is {effect} as large with BN as without.",
         shows="accuracy", label="test accuracy after 300 steps", sweep="learning rate", log=True, role=role,
     )  # fmt: skip
 
@@ -36,7 +37,7 @@ def _well(key: str, title: str, arms: tuple[Arm, ...]) -> Experiment:
         words="The same networks, and a stricter word: a network trains well where its accuracy is above 95 % of the "
         "way from chance to the best.",
         arms=arms, effect=Reach(WITH, WITHOUT, share=0.95),
-        says="The largest learning rate that trains well is {effect} as large with BN as without.",
+        says="The largest of the tried learning rates that trains well is {effect} as large with BN as without.",
         shows="accuracy", label="test accuracy after 300 steps", sweep="learning rate", log=True,
     )  # fmt: skip
 
@@ -73,7 +74,8 @@ INITIALISATION = Claim(
             key="span", title="Ten ReLU layers from weights of any size",
             words="Digits, 10 hidden layers of 64 ReLU units, weights from N(0, std²), learning rate 0.1, batches of "
             "64. 300 steps from each standard deviation std. A network trains where its accuracy at the end is above "
-            "halfway from chance to the best of all; spans are those of the standard deviations that were tried.",
+            "halfway from chance to the best of all. The border lies between two standard deviations that were tried, "
+            "and the interval allows for that.",
             arms=sweep(SPAN, "init_std", DEVIATIONS, 300, 25), effect=Reach(WITH, WITHOUT, span=True),
             prediction=times(WIDER),
             predicts=f"With BN the span is more than {WIDER:g} times as wide.",
