@@ -22,7 +22,7 @@ Bound = Literal["", "at least", "at most"]
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 FEWEST = 5  # pairs from which an interval is worth the name
-COVERAGE = {5: 0.93, 8: 0.95, 10: 0.95}  # share of intervals that hold the mean of so many normal pairs
+COVERAGE = {5: 0.92, 8: 0.94, 10: 0.945}  # share of intervals that hold the mean of so many normal pairs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Estimate:
     """An effect and its 95 % interval over so many pairs; see `Bound` in the constructor functions for cut-off runs.
 
     `missing` pairs gave no number and are left out. It is `lopsided` to leave out one in which the other arm gave a
-    number: what is left is a choice of runs, such as those that did not diverge.
+    number: what is left is a choice of runs, such as those that did not diverge. `beyond` says that both arms go beyond
+    what was tried, so that nothing compares them.
     """
 
     value: float
@@ -40,6 +41,7 @@ class Estimate:
     bound: Bound = ""
     missing: int = 0
     lopsided: bool = False
+    beyond: bool = False
 
     @property
     def known(self) -> bool:
@@ -82,14 +84,15 @@ def duration_ratio(first: Floats, second: Floats, first_end: float, second_end: 
     told = ~(cut & other_cut)
     one, other = np.where(cut, first_end, first)[told], np.where(other_cut, second_end, second)[told]
     found = ratio(np.maximum(one, 1.0), np.maximum(other, 1.0))  # a network that starts there has taken one step
-    found = replace(found, missing=found.missing + int((~told).sum()))
+    nobody = len(told) > 0 and not told.any()
+    found = replace(found, missing=found.missing + int((~told).sum()), beyond=nobody)
     return bounded(found, bool(cut[told].any()), bool(other_cut[told].any()))
 
 
 def bounded(found: Estimate, first_cut: bool, second_cut: bool) -> Estimate:
     """A ratio whose first part is cut off is "at least" that, one whose second part is, "at most"; both say nothing."""
     if first_cut and second_cut:
-        return replace(NOTHING, missing=found.pairs + found.missing)
+        return replace(NOTHING, missing=found.pairs + found.missing, beyond=True)
     if first_cut:
         return replace(found, high=math.inf, bound="at least")
     return replace(found, low=0.0, bound="at most") if second_cut else found

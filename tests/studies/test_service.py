@@ -166,14 +166,14 @@ def test_nothing_is_started_before_the_first_order(notes: Path):
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("seeds", [0, -1, 6, 1000])
+@pytest.mark.parametrize("seeds", [0, -1, 7, 1000])
 def test_a_visitor_orders_few_seeds(served: Service, seeds: int):
-    with pytest.raises(StudyError, match="from 1 to 5 seeds"):
+    with pytest.raises(StudyError, match="from 1 to 6 seeds"):
         served.order("me", made(), seeds)
 
 
 def test_a_large_study_is_measured_with_fewer_seeds_or_not_at_all(served: Service):
-    assert [affordable(made(each=each)) for each in (1, 40, 41, 150, 201)] == [5, 5, 4, 1, 0]
+    assert [affordable(made(each=each)) for each in (1, 33, 40, 41, 150, 201)] == [6, 6, 5, 4, 1, 0]
     with pytest.raises(StudyError, match="1 to 1 seeds"):
         served.order("me", made(each=150), 2)
 
