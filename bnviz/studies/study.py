@@ -104,7 +104,10 @@ class Study:
         return self.trials(range(self.check_seeds))
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
-        """Return what rows (of any study, in any order, however few) say of this one; never raises for missing rows."""
+        """Return what rows (of any study, in any order, however few) say of this one.
+
+        Never raises for missing rows nor for those that failed.
+        """
         raise NotImplementedError
 
     def lines(self, verdict: Verdict) -> list[str]:
