@@ -157,7 +157,7 @@ def _measure(one: Study, pool: Pool, seeds: range, store: Store) -> bool:
     trials = one.trials(seeds)
     _tell_outdated(store.outdated(trial.key for trial in trials))
     rows = list(watched(one.name, trials, pool, store))
-    _print_verdict(one, one.judge(_fine(rows)))
+    _print_verdict(one, one.judge(rows))
     return _tell_failed(rows)
 
 
@@ -184,7 +184,7 @@ def _check(one: Study, pool: Pool) -> bool:
         typer.echo(f"{one.name}: {missing} of {len(trials)} trainings have no shipped results to compare with")
         return False
     again = list(watched(one.name, trials, pool, None))
-    changed, whole = one.differs(before, _fine(again)), _tell_failed(again)
+    changed, whole = one.differs(before, again), _tell_failed(again)
     same = sum(_equal(row["measures"], theirs[row["key"]]) for row in _fine(again))
     verdict = one.judge(before)
     typer.echo(changed or f"{one.name}: still {verdict.title} ({verdict.sentence})")

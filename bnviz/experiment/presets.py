@@ -115,8 +115,8 @@ PRESETS: dict[str, Preset] = {
         title="Noisy BN: more drift, and just as fast",
         look_for="Noisy BN shifts and stretches each unit anew at every step; shown after the norm, its bands are "
         "wider. Press Play and watch Drift, set to “since last”: from step to step its last layer moves some eight "
-        "times as far as without BN, and still it reads digits after some thirty steps, as BN does; without BN that "
-        "takes some four hundred.",
+        "times as far as without BN. That shift is the noise that is added, not a drift of the weights. Still it reads "
+        "digits after some thirty steps, as BN does; without BN that takes some four hundred.",
         arms=(*HEADLINE, HEADLINE[1].replace(normalization="noisy_batch")),
         names=(*TWIN_NAMES, "noisy BN"),
         speed=10,

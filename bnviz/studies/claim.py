@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from bnviz.studies.effect_words import digits, left_out, powers, sentence
 from bnviz.studies.effects import Effect, Evidence
 from bnviz.studies.predictions import Outcome, Prediction, presupposed, weigh, weigh_slip
-from bnviz.studies.rules import COVERAGE, FEWEST, NOTHING
+from bnviz.studies.rule_words import rule_words
+from bnviz.studies.rules import FEWEST, NOTHING, Estimate
 from bnviz.studies.study import Finding, Kind, Row, Study, Verdict, each_once
 from bnviz.studies.trial import Trial
 
@@ -24,32 +25,6 @@ GROUPS = {
     "generalisation": "Generalisation",
     "formula": "How it works",
 }
-_COVERED = ", ".join(f"{100 * share:.0f} % over {pairs}" for pairs, share in COVERAGE.items())
-RULE = (
-    "Each prediction is a range for an effect. It is borne out where the effect's whole 95 % interval lies in it, "
-    "contradicted where the interval lies in the contrary range that stands beside it, not borne out where it lies "
-    "wholly outside of the predicted range otherwise, undecided where it holds an end of that range. {weighing} "
-    "The interval is a bootstrap over seeds, paired, widened for few seeds: with normal pairs, simulated, it holds "
-    f"the true mean in {_COVERED}. Fewer than {FEWEST} pairs have none, and an experiment in which a run of one "
-    "network alone gave no number decides nothing. "
-    "The ranges and the experiments' roles were set by the authors, who knew what is known of batch normalization. "
-    "Tests and counter-cases decide alike; where a claim is tried on several kinds of network, a well-initialised "
-    "ReLU network (He's weights) is a counter-case. What stands for comparison decides nothing: it measures something "
-    "else than the claim speaks of."
-)
-WEIGHING = (
-    "All borne out: supported. Some: supported under conditions. All contradicted: refuted. Otherwise: not supported."
-)
-UNIVERSAL_WEIGHING = (
-    "The claim's words allow no exception, so one contradicted prediction is a counter-example: refuted. All borne "
-    "out: supported. Otherwise: not supported."
-)
-SLIP_RULE = " A statement that is contradicted as it stands and borne out once it is corrected is a slip of the pen."
-PREMISE_RULE = (
-    " A premise must hold so that the experiments test anything. Where no premise is borne out, nothing is decided. "
-    "Where only some are, the verdict is weaker by one: supported under conditions in the place of supported, not "
-    "supported in the place of refuted."
-)
 Role = Literal["test", "counter", "premise", "correction", "context"]
 
 
@@ -105,16 +80,19 @@ class Experiment:
     def find(self, measured: dict[str, dict[str, float]], seeds: Sequence[int]) -> Finding:
         """Return what the measures by trial key say of this experiment."""
         columns = {arm.name: [measured.get(arm.seeded(seed).key) for seed in seeds] for arm in self.arms}
-        complete = [i for i in range(len(seeds)) if all(column[i] is not None for column in columns.values())]
-        kept = {name: [column[i] or {} for i in complete] for name, column in columns.items()}
+        runs = [found for found in zip(*columns.values(), strict=True) if None not in found]
+        whole = [found for found in runs if all(found)]
+        kept = {name: [found[i] or {} for found in whole] for i, name in enumerate(columns)}
         evidence = Evidence(kept, {arm.name: arm for arm in self.arms})
-        estimate = self.effect.estimate(evidence) if complete else NOTHING
+        failed = [found for found in runs if not all(found)]  # without measures
+        estimate = _without(failed, self.effect.estimate(evidence) if whole else NOTHING)
         outcome: Outcome | Literal[""] = "" if self.prediction is None else self.prediction.outcome(estimate)
         return Finding(
             experiment=self.key, effect=estimate.value, low=estimate.low, high=estimate.high, bound=estimate.bound,
             unit=self.effect.unit, seeds=estimate.pairs, outcome=outcome, missing=estimate.missing,
+            beyond=estimate.beyond,
             sentence=sentence(self.says, estimate, self.effect.unit) + left_out(estimate)
-            + (self._beside(evidence) if complete else ""),
+            + (self._beside(evidence) if whole else ""),
         )  # fmt: skip
 
     def _beside(self, evidence: Evidence) -> str:
@@ -136,6 +114,12 @@ class Experiment:
 
         ranges = self.prediction.words(write)
         return f"{self.predicts} {ranges[0].upper()}{ranges[1:]}."
+
+
+def _without(failed: Sequence[Sequence[object]], estimate: Estimate) -> Estimate:
+    """An estimate from the seeds of which no run failed: the others are missing, in one network alone or in all."""
+    alone = any(len(runs) == 1 or any(runs) for runs in failed)
+    return replace(estimate, missing=estimate.missing + len(failed), lopsided=estimate.lopsided or alone)
 
 
 class Source(NamedTuple):
@@ -166,9 +150,8 @@ class Claim(Study):
     @property
     def rule(self) -> str:
         """The rule by which the verdict follows, in words."""
-        rule = RULE.format(weighing=UNIVERSAL_WEIGHING if self.universal else WEIGHING)
         has_premise = any(experiment.role == "premise" for experiment in self.experiments)
-        return rule + (SLIP_RULE if self.slip else "") + (PREMISE_RULE if has_premise else "")
+        return rule_words(universal=self.universal, slip=self.slip, has_premise=has_premise)
 
     @cached_property
     def arms(self) -> tuple[Arm, ...]:
@@ -201,20 +184,20 @@ class Claim(Study):
 
     def outcomes(self, verdict: Verdict, *roles: Role) -> list[Outcome]:
         """Return the outcomes of a verdict's experiments with these roles."""
-        return [finding.outcome for _, finding in self._of_roles(verdict.findings, *roles) if finding.outcome]
+        return self._outcomes(verdict.findings, *roles)
+
+    def _outcomes(self, findings: Sequence[Finding], *roles: Role) -> list[Outcome]:
+        return [finding.outcome for _, finding in self._of_roles(findings, *roles) if finding.outcome]
 
     def _of_roles(self, findings: Sequence[Finding], *roles: Role) -> list[tuple[Experiment, Finding]]:
         pairs = zip(self.experiments, findings, strict=True)
         return [(experiment, finding) for experiment, finding in pairs if experiment.role in roles]
 
     def _kind(self, findings: Sequence[Finding]) -> Kind:
-        def outcomes(*roles: Role) -> list[Outcome]:
-            return [finding.outcome for _, finding in self._of_roles(findings, *roles) if finding.outcome]
-
-        decisive = outcomes("test", "counter")
+        decisive = self._outcomes(findings, "test", "counter")
         if self.slip:
-            return weigh_slip(decisive, outcomes("correction"), universal=self.universal)
-        return presupposed(weigh(decisive, universal=self.universal), outcomes("premise"))
+            return weigh_slip(decisive, self._outcomes(findings, "correction"), universal=self.universal)
+        return presupposed(weigh(decisive, universal=self.universal), self._outcomes(findings, "premise"))
 
     def _telling(self, kind: Kind, findings: Sequence[Finding]) -> int:
         """The place of the experiment that tells the verdict: of a universal claim its first counter-example."""
@@ -243,5 +226,6 @@ class Claim(Study):
         if fewest < FEWEST:
             return f"too few seeds for a verdict ({fewest} of {FEWEST})"
         if any(finding.outcome == "open" for finding in predicted):
-            return "no verdict: runs gave no number"
+            beyond = all(finding.beyond for finding in predicted if finding.outcome == "open")
+            return f"no verdict: {'both networks go beyond what was tried' if beyond else 'runs gave no number'}"
         return "no verdict: no premise holds"

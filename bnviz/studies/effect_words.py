@@ -44,6 +44,8 @@ def left_out(estimate: Estimate) -> str:
     """Return a sentence about the pairs that gave no number, where there are any."""
     if not estimate.missing:
         return ""
+    if estimate.beyond:
+        return " Both networks go beyond what was tried, so that nothing compares them."
     alone = ", in one network alone: that decides nothing" if estimate.lopsided else ""
     return f" {estimate.missing} of {estimate.missing + estimate.pairs} seeds gave no number{alone}."
 

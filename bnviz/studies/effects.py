@@ -106,7 +106,9 @@ class Reach:
     """How many times the second group's largest value (or span) that trains the first group's is, along a sweep.
 
     A network trains where its accuracy is above `share` of the way from chance to the best of the whole experiment.
-    Where the first group still trains at the end of the sweep, the ratio is "at least" that; the second, "at most".
+    The largest that trains lies between the largest of the tried values that does and the next, which the interval
+    counts in. Where the first group still trains at the end of the sweep, the ratio is "at least" what is sure; the
+    second, "at most".
     """
 
     first: str
@@ -116,19 +118,8 @@ class Reach:
     unit: str = "times"
 
     def estimate(self, evidence: Evidence) -> Estimate:
-        reached = [self.reached(evidence, group) for group in (self.first, self.second)]
-        open_ended = [self._open_ended(evidence, group) for group in (self.first, self.second)]
-        return rules.bounded(rules.ratio(*reached), *open_ended)
-
-    def reached(self, evidence: Evidence, group: str) -> Floats:
-        """The largest value, or the span, that trains a group's networks [seeds]; NaN where none does."""
         choose = rules.span if self.span else rules.largest
-        return choose(*self._tried(evidence, group))
-
-    def _open_ended(self, evidence: Evidence, group: str) -> bool:
-        """Whether any network of a group still trains at an end of the sweep that counts."""
-        _, good = self._tried(evidence, group)
-        return bool(good[-1].any() or (self.span and good[0].any()))
+        return rules.ratio_between(*(choose(*self._tried(evidence, group)) for group in (self.first, self.second)))
 
     def _tried(self, evidence: Evidence, group: str) -> tuple[list[float], npt.NDArray[np.bool_]]:
         """The values that were tried in rising order, and at which of them the networks train [tries, seeds]."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ Words = npt.NDArray[np.str_]
 MAX_CELLS = 400  # of all arms together
 MAX_CELL_STEPS = 2000
 LOOKS = 10
+KEPT_SEEDS = 16  # whose trials a map remembers
 MEASURES = ("accuracy", "broke", "chance")
 CHANGED = 0.1  # share of cells measured again that may fall on the other side of the border
 TWINS: tuple[Arm, ...] = (("without BN", {"normalization": "none"}), ("with BN", {"normalization": "batch"}))
@@ -90,15 +91,14 @@ class MapStudy(Study):
         return [trial for seed in seeds for _, trial in self._of_seed(seed)]
 
     @cached_property
-    def _seeds(self) -> dict[int, tuple[tuple[Cell, Trial], ...]]:
-        return {}
+    def _of_seed(self) -> Callable[[int], tuple[tuple[Cell, Trial], ...]]:
+        """The cells that can be and their trials for a seed, made once: a map that is watched asks every second."""
 
-    def _of_seed(self, seed: int) -> tuple[tuple[Cell, Trial], ...]:
-        """The cells that can be and their trials, made once: a map that is watched asks every second."""
-        if seed not in self._seeds:
-            found = tuple((cell, self.trial(cell, seed)) for cell in self.cells if cell.config is not None)
-            self._seeds[seed] = found
-        return self._seeds[seed]
+        @lru_cache(KEPT_SEEDS)
+        def found(seed: int) -> tuple[tuple[Cell, Trial], ...]:
+            return tuple((cell, self.trial(cell, seed)) for cell in self.cells if cell.config is not None)
+
+        return found
 
     @cached_property
     def _datasets(self) -> Words:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ Bound = Literal["", "at least", "at most"]
 RESAMPLES = 10_000
 CONFIDENCE = 0.95
 FEWEST = 5  # pairs from which an interval is worth the name
-COVERAGE = {5: 0.93, 8: 0.95, 10: 0.95}  # share of intervals that hold the mean of so many normal pairs
+COVERAGE = {5: 0.92, 8: 0.94, 10: 0.945}  # share of intervals that hold the mean of so many normal pairs
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Estimate:
     """An effect and its 95 % interval over so many pairs; see `Bound` in the constructor functions for cut-off runs.
 
     `missing` pairs gave no number and are left out. It is `lopsided` to leave out one in which the other arm gave a
-    number: what is left is a choice of runs, such as those that did not diverge.
+    number: what is left is a choice of runs, such as those that did not diverge. `beyond` says that both arms go beyond
+    what was tried, so that nothing compares them.
     """
 
     value: float
@@ -40,6 +41,7 @@ class Estimate:
     bound: Bound = ""
     missing: int = 0
     lopsided: bool = False
+    beyond: bool = False
 
     @property
     def known(self) -> bool:
@@ -82,14 +84,15 @@ def duration_ratio(first: Floats, second: Floats, first_end: float, second_end: 
     told = ~(cut & other_cut)
     one, other = np.where(cut, first_end, first)[told], np.where(other_cut, second_end, second)[told]
     found = ratio(np.maximum(one, 1.0), np.maximum(other, 1.0))  # a network that starts there has taken one step
-    found = replace(found, missing=found.missing + int((~told).sum()))
+    nobody = len(told) > 0 and not told.any()
+    found = replace(found, missing=found.missing + int((~told).sum()), beyond=nobody)
     return bounded(found, bool(cut[told].any()), bool(other_cut[told].any()))
 
 
 def bounded(found: Estimate, first_cut: bool, second_cut: bool) -> Estimate:
     """A ratio whose first part is cut off is "at least" that, one whose second part is, "at most"; both say nothing."""
     if first_cut and second_cut:
-        return replace(NOTHING, missing=found.pairs + found.missing)
+        return replace(NOTHING, missing=found.pairs + found.missing, beyond=True)
     if first_cut:
         return replace(found, high=math.inf, bound="at least")
     return replace(found, low=0.0, bound="at most") if second_cut else found
@@ -135,16 +138,43 @@ def trained(values: Floats, chance: float, best: float, share: float = 0.5) -> n
     return np.asarray(np.nan_to_num(values, nan=chance) > chance + share * (best - chance))
 
 
-def largest(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Floats:
-    """Per seed the largest of the tried values [tries] at which it is good [tries, seeds]; NaN where none is."""
-    return _extreme(values, good, np.max, -np.inf)
+class Between(NamedTuple):
+    """Limits between which a number lies [seeds]: NaN where there is none, inf above where no upper limit is known."""
+
+    low: Floats
+    high: Floats
 
 
-def span(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Floats:
-    """Per seed the largest over the smallest of the tried values at which it is good; NaN where none is."""
-    return largest(values, good) / _extreme(values, good, np.min, np.inf)
+def largest(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Between:
+    """Per seed the largest value at which it is good: between the largest of the tried values [tries] and the next.
+
+    `good` is [tries, seeds], the tries in rising order. Beyond the last there is no next one.
+    """
+    tried = np.array([*values, np.inf])
+    place = len(good) - 1 - good[::-1].argmax(0)
+    ends = (np.where(good.any(0), tried[place + more], np.nan) for more in (0, 1))
+    return Between(*ends)
 
 
-def _extreme(values: Sequence[float], good: npt.NDArray[np.bool_], pick: Callable[..., Floats], never: float) -> Floats:
-    picked = pick(np.where(good, np.asarray(values, float)[:, None], never), axis=0)
-    return np.where(good.any(0), picked, np.nan)
+def span(values: Sequence[float], good: npt.NDArray[np.bool_]) -> Between:
+    """Per seed the largest over the smallest positive value at which it is good, with both ends between tries."""
+    top = largest(values, good)
+    bottom = largest([1 / value for value in reversed(values)], good[::-1])
+    return Between(top.low * bottom.low, top.high * bottom.high)
+
+
+def ratio_between(first: Between, second: Between) -> Estimate:
+    """A ratio of two numbers that are known but to lie between limits: the interval holds what the limits allow.
+
+    Its effect is of the lower limits, which were tried. Without an upper limit of the first it is "at least" what is
+    sure, without one of the second "at most".
+    """
+    no_end, no_other_end = bool(np.isinf(first.high).any()), bool(np.isinf(second.high).any())
+    found = ratio(first.low, second.low)
+    if no_end and no_other_end:
+        return bounded(found, True, True)
+    least = found if no_other_end else ratio(first.low, second.high)
+    most = found if no_end else ratio(first.high, second.low)
+    if no_end or no_other_end:
+        return bounded(least if no_end else most, no_end, no_other_end)
+    return replace(found, low=least.low, high=most.high)

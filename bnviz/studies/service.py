@@ -23,7 +23,7 @@ from bnviz.studies.worker import RunTrial
 
 LOG = logging.getLogger(__name__)
 WORKERS_VARIABLE = "BNVIZ_STUDY_WORKERS"  # processes for all visitors together; 0 switches measuring off
-MAX_SEEDS, MAX_TRIALS, MAX_WAITING, MAX_JOBS = 5, 200, 20, 200
+MAX_SEEDS, MAX_TRIALS, MAX_WAITING, MAX_JOBS = 6, 200, 20, 200
 MAX_SECONDS = 900.0  # that one order may run
 TURN = 60.0  # seconds that one order runs while others wait
 FREED_AFTER = 90.0  # seconds without anybody who looks; a page behind others may look but once a minute
@@ -141,6 +141,7 @@ class Service:
     def _start(self) -> None:
         if self._thread is None:
             atexit.register(self.stop)
+        if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._serve, name="bnviz-studies", daemon=True)
             self._thread.start()
 
@@ -164,22 +165,28 @@ class Service:
 
     def _next(self) -> Job | None:
         """The next in the queue; while there is none the processes end after a while. None when all shall end."""
-        with self._condition:
-            while not self._stopping:
+        while True:
+            with self._condition:
+                if self._stopping:
+                    return None
                 self._free()
                 if self._queue:
                     self._running = job = self._queue.pop(0)
                     job.begin()
                     return job
                 self._running = None
-                if not self._condition.wait(IDLE_AFTER):
-                    self._rest()
-        return None
+                ordered = self._condition.wait(IDLE_AFTER)
+            if not ordered:
+                self._rest()  # may take a while: nobody who looks or orders waits for it
 
     def _rest(self) -> None:
+        """End the processes; what goes wrong there is no later order's problem."""
         pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.kill()
+        try:
+            if pool is not None:
+                pool.kill()
+        except Exception:
+            LOG.exception("the processes that measured did not end as they should")
 
     def _perform(self, job: Job) -> None:
         """Give a study its turn: until it is done, or for a minute where others wait."""

@@ -26,7 +26,7 @@ KINDS: dict[Kind, str] = {
 
 
 class Row(TypedDict):
-    """One trial that was run; rows that are kept may hold more (versions, time)."""
+    """One trial that was run; one that failed has no measures. Rows that are kept may hold more (versions, time)."""
 
     key: str
     trial: Trial
@@ -38,7 +38,8 @@ class Row(TypedDict):
 class Finding:
     """What one experiment of a study gave; `outcome` is empty where nothing was predicted of it.
 
-    `seeds` are the pairs that the effect is of; `missing` more were run and gave no number.
+    `seeds` are the pairs that the effect is of; `missing` more were run and gave no number. `beyond` says that both
+    networks go beyond what was tried.
     """
 
     experiment: str
@@ -51,6 +52,7 @@ class Finding:
     outcome: Outcome | Literal[""]
     sentence: str
     missing: int = 0
+    beyond: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +104,10 @@ class Study:
         return self.trials(range(self.check_seeds))
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
-        """Return what rows (of any study, in any order, however few) say of this one; never raises for missing rows."""
+        """Return what rows (of any study, in any order, however few) say of this one.
+
+        Never raises for missing rows nor for those that failed.
+        """
         raise NotImplementedError
 
     def lines(self, verdict: Verdict) -> list[str]:

@@ -38,7 +38,8 @@ class Evaluation:
     """Evaluates one arm on samples fixed at the start: up to 512 of each split, and a probe batch of up to 128.
 
     The probe batch's values use the statistics of the probe batch itself, so that drift is never an artefact of
-    running statistics that have not been learnt, and only the parameters move it.
+    running statistics that have not been learnt. Only the parameters move it, except behind noisy BN, whose noise is
+    new at each step: there most of the drift is that noise.
     """
 
     def __init__(self, config: ExperimentConfig, data: Data) -> None:

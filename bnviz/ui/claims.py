@@ -100,7 +100,7 @@ def _row(state: ClaimsState, claim: Claim) -> None:
         st.html(f'<p class="bnviz-effect">{html.escape(effect)}</p>')
         own = measuring().of(claim)
         if own is not None and not own.running and own.rows:
-            here = claim.judge(own.rows)
+            here = claim.judge(own.order.rows)
             st.html(f'<p class="bnviz-effect">Measured here, new {which_seeds(own.order)}: {mark(here)}</p>')
 
 

@@ -16,7 +16,6 @@ from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import shipped_rows
 from bnviz.ui.claims_own import Own, measuring
 
-USUAL_SEEDS = FEWEST
 OFF = "Measuring is switched off on this server: what is shown came with the app."
 Place = tuple[str, Mapping[str, str]]  # a page and its query
 
@@ -84,8 +83,11 @@ def fresh(study: Study, own: Own | None) -> int:
     return max([0, *(seed + 1 for seed in shipped), *([own.order.first + own.order.seeds] if own else [])])
 
 
-def panel(study: Study, own: Own | None, *, words: str, place: Place, usual: int = USUAL_SEEDS) -> None:
-    """Draw the button with its number of seeds, or how far the study is and the button that ends it."""
+def panel(study: Study, own: Own | None, *, words: str, place: Place, usual: int | None = None) -> None:
+    """Draw the button with its number of seeds, or how far the study is and the button that ends it.
+
+    Without a `usual` number it is that which decides the study stably.
+    """
     mine = measuring()
     if mine.problem:
         st.error(plain(mine.problem))
@@ -100,7 +102,7 @@ def panel(study: Study, own: Own | None, *, words: str, place: Place, usual: int
         trainings = len(study.trials(range(1)))
         st.caption(f"{trainings} trainings: at most {MAX_TRIALS} are run here for one visitor. {_on_your_own(study)}")
     else:
-        _start(study, min(most, usual), most, words, (fresh(study, own), place))
+        _start(study, min(most, usual or study.check_seeds), most, words, (fresh(study, own), place))
     if own is not None:
         _ended(own.order)
 

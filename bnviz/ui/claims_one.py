@@ -9,7 +9,6 @@ import streamlit as st
 
 from bnviz.studies.claim import Claim, Experiment
 from bnviz.studies.results import Result
-from bnviz.studies.rules import FEWEST
 from bnviz.studies.study import Finding, Verdict
 from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows, shipped_verdict
@@ -51,7 +50,7 @@ def _evidence(claim: Claim, own: Own | None) -> None:
     """The verdicts, the button that measures again, and the experiments' figures."""
     rows, verdict = shipped_rows(claim.name), shipped_verdict(claim.name)
     mine = own.rows if own is not None else []
-    again = claim.judge(mine) if own is not None and mine and not own.running else None
+    again = claim.judge(own.order.rows) if own is not None and mine and not own.running else None
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True):
         if own is None or again is None:
@@ -62,7 +61,7 @@ def _evidence(claim: Claim, own: Own | None) -> None:
                 _verdict(claim, "Shipped", verdict, rows, said_seeds(rows))
             with here:
                 _verdict(claim, "Measured here", again, mine, f"new {which_seeds(own.order)}")
-            _compare(claim, mine, again)
+            _compare(claim, own.order.rows, again)
     with right, st.container(border=True):
         st.markdown("**Measure again here**")
         panel(claim, own, words="Measure again", place=("claims.py", {"claim": claim.name}))
@@ -92,10 +91,7 @@ def _compare(claim: Claim, mine: Sequence[Result], again: Verdict) -> None:
     """Say whether the runs here bear the shipped verdict out."""
     shipped = shipped_verdict(claim.name)
     if again.kind == "open":
-        few = len({row["seed"] for row in mine}) < FEWEST
-        st.info(
-            f"A verdict needs {FEWEST} seeds that ran to the end." if few else "In some experiment runs gave no number."
-        )
+        st.info(plain(f"{again.title[:1].upper()}{again.title[1:]}."))
     elif (difference := disagreement(claim, mine)) is not None:
         st.warning(f"**The runs here disagree.** {plain(difference)}")
     elif shipped.kind != "open":

@@ -98,7 +98,8 @@ def test_a_cheap_claim_is_measured_again_to_its_end_and_figures_stay_mounted_and
     visit.wait("document.body.innerText.includes('Measured here')")
     visit.wait("document.body.innerText.includes('The runs here agree with the shipped verdict')")
     visit.wait("[...document.querySelectorAll('.bnviz-figure')].every((node) => node.kept)")
-    visit.wait("document.querySelector('.bnviz-figure').textContent.includes('measured here, 5 seeds')")
+    measured = f"measured here, {CLAIMS[CHEAP].check_seeds} seeds"
+    visit.wait(f"document.querySelector('.bnviz-figure').textContent.includes('{measured}')")
     assert visit.js(RANGE) == zoomed
     visit.page.reload()
     visit.wait("document.body.innerText.includes('Measured here')")

@@ -29,6 +29,7 @@ class Mean(Study):
         return [trial(seed, RAISES if seed in self.raising else 0.0, self.seconds) for seed in seeds]
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
+        rows = [row for row in rows if row["measures"]]  # those that failed say nothing here
         mine = {one.key for one in self.trials(range(1000))}
         values = [row["measures"][MEASURE] for row in rows if row["key"] in mine]
         mean = sum(values) / len(values) if values else float("nan")

@@ -377,7 +377,7 @@ def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
     page = press(run(page), "measure")
     service.deliver(rows(CLAIM, TRUE, range(4)), "done")
     said = text(run(page))
-    assert "A verdict needs 5 seeds" in said
+    assert "Too few seeds for a verdict (4 of 5)." in said
     assert "Measured here too few seeds for a verdict (4 of 5)" in said
     assert "not measured yet" not in said
     assert "(4 seeds: too few for an interval)" in said

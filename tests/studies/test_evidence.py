@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from bnviz.studies.catalogue import CLAIMS
@@ -55,3 +57,17 @@ def test_noisy_batch_normalization_drifts_more_than_none_and_is_about_as_fast_as
     found = measure("because-of-shift", "noisy")
     assert 0.5 < found.low < found.high < 2
     assert measure("because-of-shift", "plain").low > 5
+
+
+def test_behind_noisy_batch_normalization_the_shift_is_the_noise_and_is_there_with_weights_that_hold_still():
+    arms = {arm.name: arm for arm in CLAIMS["because-of-shift"].arms if "drift_path" in arm.trial.measures}
+    noisy, plain = arms["noisy BN"], arms["without BN"]
+
+    def drift(arm, learning_rate: float) -> dict[str, float]:
+        config = arm.trial.config.replace(learning_rate=learning_rate)
+        return run_trial(dataclasses.replace(arm.trial, config=config))
+
+    still, learning = drift(noisy, 1e-8), drift(noisy, noisy.trial.config.learning_rate)
+    for measure in ("drift_path", "drift_per_look", "drift_from_start"):
+        assert 0.75 < still[measure] / learning[measure] < 1.25
+        assert drift(plain, 1e-8)[measure] < 1e-6

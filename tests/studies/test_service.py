@@ -166,14 +166,49 @@ def test_nothing_is_started_before_the_first_order(notes: Path):
     assert threading.active_count() == before
 
 
-@pytest.mark.parametrize("seeds", [0, -1, 6, 1000])
+def test_processes_that_do_not_end_keep_nobody_from_looking_and_no_later_order_from_being_run(
+    run: RunTrial, monkeypatch: pytest.MonkeyPatch
+):
+    ending, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Stuck(LocalPool):
+        def kill(self) -> None:
+            super().kill()
+            ending.set()
+            may_end.wait(30)
+            ended.set()
+            raise OSError("it does not end")
+
+    monkeypatch.setattr(service, "IDLE_AFTER", 0.05)
+    served = Service(lambda: Stuck(1, warm=()), run)
+    served.order("me", made(), 1)
+    until(served, "me", lambda order: order.state == "done")
+    assert ending.wait(30)
+    assert served.look("me") is not None
+    served.order("you", made("other"), 1)
+    assert not ended.is_set()
+    may_end.set()
+    until(served, "you", lambda order: order.state == "done")
+    served.stop()
+
+
+def test_an_order_starts_the_thread_again_that_has_died(served: Service):
+    died = threading.Thread(target=lambda: None)
+    died.start()
+    died.join()
+    served._thread = died
+    served.order("me", made(), 1)
+    until(served, "me", lambda order: order.state == "done")
+
+
+@pytest.mark.parametrize("seeds", [0, -1, 7, 1000])
 def test_a_visitor_orders_few_seeds(served: Service, seeds: int):
-    with pytest.raises(StudyError, match="from 1 to 5 seeds"):
+    with pytest.raises(StudyError, match="from 1 to 6 seeds"):
         served.order("me", made(), seeds)
 
 
 def test_a_large_study_is_measured_with_fewer_seeds_or_not_at_all(served: Service):
-    assert [affordable(made(each=each)) for each in (1, 40, 41, 150, 201)] == [5, 5, 4, 1, 0]
+    assert [affordable(made(each=each)) for each in (1, 33, 40, 41, 150, 201)] == [6, 6, 5, 4, 1, 0]
     with pytest.raises(StudyError, match="1 to 1 seeds"):
         served.order("me", made(each=150), 2)
 

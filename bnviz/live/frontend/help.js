@@ -33,7 +33,7 @@ const TEXTS = {
     "Falling is learning. Flat at the guessing value is stuck. A training loss that shoots up, or a line that ends: divergence. A test loss that rises while the training loss falls: overfitting.",
   ],
   drift: [
-    "How far the inputs of the chosen layer's activation have moved, measured on a fixed probe batch, so that only the parameters can move them.",
+    "How far the inputs of the chosen layer's activation have moved, measured on a fixed probe batch, so that only the parameters can move them, and behind noisy BN its noise, which is new at each step.",
     "Wasserstein-1 distance between a unit's values now and at step 0 (or at the last snapshot), averaged over units, in the values' own scale. “since last” grows with the number of steps between the two snapshots, which depends on the speed; hover tells it.",
     "One of two meanings of internal covariate shift: the move of a layer's inputs (Ioffe and Szegedy 2015). The other, which the chart “Gradient shift” measures, is the change of a layer's gradient when the layers below step first (Santurkar et al. 2018). Less drift does not by itself mean faster training.",
   ],

@@ -26,6 +26,7 @@ export function mount(component) {
     if (before) component.setTriggerValue("token", before);
     return;
   }
+  asked = false; // a later session of this tab may want it
   try {
     sessionStorage.setItem(KEY, token);
   } catch {

@@ -31,6 +31,7 @@ def _left(key: str, title: str, words: str, arms: tuple[Arm, ...]) -> tuple[Expe
         prediction=above(0.1, 0.01),
         predicts="With BN more than a tenth is left.",
         says="With BN, the first layer's gradient is {effect} the last hidden layer's.",
+        beside=(Level(WITHOUT, "gradient_left", "times"), "Without BN it is {effect}."),
         shows="gradient_left", label="‖dL/dz‖, first over last hidden layer", log=True,
     )  # fmt: skip
     return test, premise
@@ -69,7 +70,7 @@ def _growth(key: str, title: str, words: str, config: ExperimentConfig, role: Ro
         effect=Level(WITH if config.normalization == "batch" else WITHOUT, "gradient_growth"),
         prediction=below(LEVEL, LEVEL) if role == "test" else None,
         predicts="The squared gradient grows by less than 1 % a layer." if role == "test" else "",
-        says=f"{title}: ‖dL/dz‖² is multiplied by {{effect}} a layer towards the input.", role=role,
+        says=f"{title}: ‖dL/dz‖² is multiplied by {{effect}} per layer towards the input.", role=role,
         shows="gradient_growth", label="factor of ‖dL/dz‖² a layer",
     )  # fmt: skip
 
