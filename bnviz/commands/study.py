@@ -114,7 +114,7 @@ def study(
         "--out": None if check else out,
     }
     given = [str(word) for option, value in asked.items() if value is not None for word in (option, value)]
-    repeat = shlex.join(["bnviz", "study", str(name), *given, *["--check"] * check])
+    repeat = shlex.join(["python", "-m", "bnviz", "study", str(name), *given, *["--check"] * check])
     with _interruptible(repeat, kept=None if check else out), open_pool(workers, cluster) as pool:
         good = _check_all(chosen, pool) if check else _measure_all(chosen, pool, (first_seed, seeds), out)
     raise typer.Exit(0 if good else 1)

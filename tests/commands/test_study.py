@@ -249,7 +249,7 @@ def test_a_study_that_is_stopped_says_how_to_go_on_and_leaves_no_process(tmp_pat
     assert process.returncode == code
     assert (
         said.splitlines()[-1]
-        == f"stopped: what is done is kept in {out}; go on with: bnviz study endless --workers 2 --out {out}"
+        == f"stopped: what is done is kept in {out}; go on with: python -m bnviz study endless --workers 2 --out {out}"
     )
     assert "Traceback" not in said
     told = re.findall(r"(\d+) done", said)
