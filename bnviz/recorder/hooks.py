@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from threading import Lock, local
 from typing import Any
 
@@ -87,6 +87,7 @@ class Hooks:
         self._attached = False
         self._before_backward: set[int] = set()
         self._broken: set[int] = set()
+        self._lost_gradient = False
         self._enter = Hook(self.switch, self._go_in)
         self._leave = Hook(self.switch, self._go_out)
         self._watch = [Hook(self.switch, self._watcher(index)) for index in range(len(layers))]
@@ -105,8 +106,11 @@ class Hooks:
             self.detach()
 
     def gathered(self) -> list[Series]:
-        """Return the step's series in the model's order."""
-        return [self.series[key] for key in sorted(self.series)]
+        """Return the step's series in the model's order; gradients that come later are not the step's."""
+        found = [self.series[key] for key in sorted(self.series)]
+        for one in found:
+            one.squares = one.squares.copy()  # the hooks add to the list that they know
+        return found
 
     def _attach(self) -> None:
         """Put the hooks on, into the dictionaries themselves: registering each anew would take ten times as long."""
@@ -185,8 +189,8 @@ class Hooks:
             series.add(values, self._sampler, self._unit_axis(values) if kind == ACTIVATION else None)
             if kind == BATCH_NORM and inputs and isinstance(inputs[0], Tensor):
                 self.norms.add(index, inputs[0])
-        if tensor.requires_grad and kind not in UNWEIGHTED:
-            series.watch_gradient(tensor)
+        if kind not in UNWEIGHTED and tensor.grad_fn is not None:  # a leaf keeps its hooks, and a parameter all of them
+            series.watch_gradient(tensor, self._lose_gradient)
 
     def _is_second_time(self, index: int, in_backward: bool) -> bool:
         """Whether checkpointing computes anew what was seen already; a first pass without gradients wasn't."""
@@ -210,6 +214,17 @@ class Hooks:
                 RuntimeWarning,
                 stacklevel=4,
             )
+
+    def _lose_gradient(self, index: int, error: Exception) -> None:
+        if not self._lost_gradient:
+            self._lost_gradient = True
+            with suppress(Warning):  # even where warnings are errors: this is in somebody's backward pass
+                warnings.warn(
+                    f"bnviz can't measure the gradient that reaches layer {self.layers[index].name!r} and writes down "
+                    f"none, there and wherever else it can't; training goes on. {type(error).__name__}: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
 
 def _in_backward() -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -103,20 +103,30 @@ class Series:
         before = self.alive
         self.alive = alive if before is None or before.shape != alive.shape else before | alive
 
-    def watch_gradient(self, output: Tensor) -> None:
-        """Add up the squares of the loss's gradient with respect to the output, whenever it is known."""
+    def watch_gradient(self, output: Tensor, fail: Callable[[int, Exception], None]) -> None:
+        """Add up the squares of the loss's gradient with respect to the output, until the step is made.
+
+        `output` has a `grad_fn`: on a leaf, as a parameter is, each step's hook would stay. What can't be measured is
+        NaN, and `fail` is told the layer and why.
+        """
         squares = self.squares
 
         def add(gradient: Tensor) -> None:
-            if gradient.dtype is float32 and gradient.is_cpu and not gradient.requires_grad:
-                squares.append(squared_in_array(gradient.numpy().ravel()))
-            else:
-                squares.append(squared(gradient.detach()))
+            if self.squares is not squares:
+                return
+            try:
+                if gradient.dtype is float32 and gradient.is_cpu and not gradient.requires_grad:
+                    squares.append(squared_in_array(gradient.numpy().ravel()))
+                else:
+                    squares.append(squared(gradient.detach()))
+            except Exception as error:  # noqa: BLE001 - it would end the backward pass of the user
+                squares.append(math.nan)
+                fail(self.layer, error)
 
-        if type(output) is Tensor and output._backward_hooks is None and output.grad_fn is not None:  # noqa: SLF001
+        if type(output) is Tensor and output._backward_hooks is None:  # noqa: SLF001
             hooks: OrderedDict[int, Any] = OrderedDict()  # as register_hook does, in half the time: no handle is made
             output._backward_hooks = hooks  # noqa: SLF001
-            output.grad_fn._register_hook_dict(output)  # noqa: SLF001
+            output.grad_fn._register_hook_dict(output)  # type: ignore[union-attr]  # noqa: SLF001
             hooks[RemovableHandle.next_id] = add
             RemovableHandle.next_id += 1
         else:
