@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from threading import Lock, local
+from threading import local
 from typing import Any
 
 import torch
@@ -81,7 +81,7 @@ class Hooks:
         self._containers = containers
         self._kinds = [layer.kind for layer in layers]
         self._channels_second = any(isinstance(layer.module, nn.Conv1d | nn.BatchNorm1d) for layer in layers)
-        self._sampler, self._lock, self._here = Sampler(row=room.row), Lock(), Forwards()
+        self._sampler, self._lock, self._here = Sampler(row=room.row), room.lock, Forwards()
         self._places: list[tuple[RemovableHandle, dict[int, Callable[..., Any]], Hook]] = []
         self._always: list[tuple[RemovableHandle, nn.Module]] = []
         self._attached = False

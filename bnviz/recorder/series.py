@@ -88,8 +88,8 @@ class Series:
         """Count what was put off: where the first pass was 0."""
         if self.waiting is not None:
             fired, axis = self.waiting
-            self.waiting = None
-            self.take_fired(fired.size, *_fired_in(fired, axis))
+            count, alive = _fired_in(fired, axis)  # of the first pass: nothing was counted before
+            self.zeros, self.alive, self.waiting = fired.size - count, alive, None  # at once: an interrupt may come
 
     def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
         """Take in a sample of `size` values, of which so many are not finite."""
