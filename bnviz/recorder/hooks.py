@@ -19,6 +19,7 @@ from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import Sampler, first_tensor
 from bnviz.recorder.series import Series
 
+is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # noqa: SLF001
 current_graph_task_id = torch._C._current_graph_task_id  # noqa: SLF001 - no public name
 
 
@@ -173,8 +174,8 @@ class Hooks:
     def _see(self, index: int, inputs: Any, output: Any) -> None:
         tensor = output if isinstance(output, Tensor) and output.dtype is float32 else first_tensor(output)
         in_backward = current_graph_task_id() != -1
-        if tensor is None or self._is_second_time(index, in_backward):
-            return
+        if tensor is None or is_wrapped(tensor) or self._is_second_time(index, in_backward):
+            return  # what torch.func transforms has no values of its own yet
         here = self._here
         if here.depth == 0 and not in_backward:  # called by itself: a forward pass of its own
             here.calls = {}

@@ -78,7 +78,7 @@ class Recording:
             layers.warn_compiled(stacklevel=3)
         self._model = None
         self._start, self._root = time.perf_counter(), root
-        self._counted.watch(root.parameters())
+        self._counted.watch(root.parameters)
         self._sink = self._make_sink()
         self._sink.header({"every": self.every, **layers.header(root, found)})
         room = Room()
