@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from numpy import not_equal, vdot
 from torch import Tensor, float32, nn
-from torch.utils.hooks import RemovableHandle
+from torch.utils.hooks import RemovableHandle, unserializable_hook
 
 from bnviz.recorder.sampling import (
     ROW,
@@ -111,6 +111,7 @@ class Series:
         """
         squares = self.squares
 
+        @unserializable_hook  # type: ignore[untyped-decorator]  # so that to save the output gives no warning
         def add(gradient: Tensor) -> None:
             if self.squares is not squares:
                 return

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -162,3 +165,12 @@ def test_gradients_that_come_after_the_step_change_nothing_in_its_record():
     hidden = nn.Linear(8, 8, bias=False)(x).detach()
     assert once == pytest.approx(float((hidden > 0).sum()) ** 0.5, rel=1e-5)
     assert thrice == pytest.approx(3**0.5 * once, rel=1e-5), "several backward passes add up as squares"
+
+
+def test_an_output_that_is_saved_inside_the_block_gives_no_warning():
+    model = mlp()
+    recording, _ = watched(model)
+    with recording, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.save(model(batch()[0]), io.BytesIO())
+        train(model, sgd(model))
