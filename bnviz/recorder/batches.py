@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder import batchnorms, summary, weights
 from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import MAX_VALUES
 from bnviz.recorder.series import Series, copied
+from bnviz.recorder.sink import Sink
 
 MAX_STEPS = 16
 MAX_BYTES = 4 * 2**20  # of copied values; a step that is larger waits for no other
@@ -33,6 +35,15 @@ class Capture:
     scale: float
     update: weights.Moved
     norms: batchnorms.Taken
+
+    def come_home(self) -> None:
+        """Copy what still waits on its device: what comes later may be done by another thread, at any time."""
+        for one in self.series:
+            if one.squares and isinstance(one.squares[0], Tensor):
+                one.squares = [float(value) for value in one.squares]
+        for squares in (self.update.whole, self.update.copied, self.update.gradient, self.update.change):
+            if squares.values and isinstance(squares.values[0], Tensor):
+                squares.values = squares.numbers()
 
     @property
     def nbytes(self) -> int:
@@ -50,12 +61,14 @@ class Batch:
     def __init__(self, classes: Sequence[type[Any]], room: Room) -> None:
         self._classes, self._room, self._rows = classes, room, 0
         self.waiting: list[Capture] = []
+        self.made: list[dict[str, Any]] = []  # records that nobody has taken yet
         self._bytes, self._since, self._enough = 0, 0.0, 1
 
     def add(self, capture: Capture) -> None:
         """Take in a step; its `single` numbers must not change any more."""
         if not self.waiting:
             self._since = time.monotonic()
+        capture.come_home()
         self.waiting.append(capture)
         self._bytes += capture.nbytes
 
@@ -69,13 +82,32 @@ class Batch:
         )
 
     def pop(self) -> list[dict[str, Any]]:
-        """Return the records of the steps that waited, in order; they are forgotten even where this fails."""
-        captures, self.waiting, self._bytes = self.waiting, [], 0
+        """Return the records of the steps that waited, in order, and forget the steps, even where they can't be made.
+
+        Where an interrupt comes in between they wait on.
+        """
+        captures, found = self.waiting, []
+        if captures:
+            try:
+                found = records(captures, self._classes, self._room)
+            except Exception:
+                self.waiting, self._bytes = [], 0
+                raise
+            self._rows = min(MAX_STEPS * len(captures[-1].series), MAX_BYTES // (4 * MAX_VALUES))
         self._enough = min(2 * self._enough, MAX_STEPS)
-        if not captures:
-            return []
-        self._rows = min(MAX_STEPS * len(captures[-1].series), MAX_BYTES // (4 * MAX_VALUES))
-        return records(captures, self._classes, self._room)
+        self.made, self.waiting, self._bytes = self.made + found, [], 0  # at once: no interrupt comes in between
+        return found
+
+    def hand_to(self, sink: Sink) -> None:
+        """Make the records and hand them over; one that the sink can't take is forgotten."""
+        self.pop()
+        while self.made:  # the sink leaves out what it has: an interrupt may come before it is forgotten here
+            try:
+                sink.record(self.made[0])
+            except Exception:
+                del self.made[0]
+                raise
+            del self.made[0]
 
     def clear(self) -> None:
         """Give the samples' memory to those that come: those that there are have been made records."""

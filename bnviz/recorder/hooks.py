@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
-from threading import Lock, local
+from contextlib import nullcontext, suppress
+from threading import local
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from bnviz.recorder.room import Room
 from bnviz.recorder.sampling import Sampler, first_tensor
 from bnviz.recorder.series import Series
 
+is_wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # noqa: SLF001
 current_graph_task_id = torch._C._current_graph_task_id  # noqa: SLF001 - no public name
 
 
@@ -81,12 +82,13 @@ class Hooks:
         self._containers = containers
         self._kinds = [layer.kind for layer in layers]
         self._channels_second = any(isinstance(layer.module, nn.Conv1d | nn.BatchNorm1d) for layer in layers)
-        self._sampler, self._lock, self._here = Sampler(row=room.row), Lock(), Forwards()
+        self._sampler, self._lock, self._here = Sampler(row=room.row), room.lock, Forwards()
         self._places: list[tuple[RemovableHandle, dict[int, Callable[..., Any]], Hook]] = []
         self._always: list[tuple[RemovableHandle, nn.Module]] = []
         self._attached = False
         self._before_backward: set[int] = set()
         self._broken: set[int] = set()
+        self._lost_gradient = False
         self._enter = Hook(self.switch, self._go_in)
         self._leave = Hook(self.switch, self._go_out)
         self._watch = [Hook(self.switch, self._watcher(index)) for index in range(len(layers))]
@@ -105,8 +107,11 @@ class Hooks:
             self.detach()
 
     def gathered(self) -> list[Series]:
-        """Return the step's series in the model's order."""
-        return [self.series[key] for key in sorted(self.series)]
+        """Return the step's series in the model's order; gradients that come later are not the step's."""
+        found = [self.series[key] for key in sorted(self.series)]
+        for one in found:
+            one.squares = one.squares.copy()  # the hooks add to the list that they know
+        return found
 
     def _attach(self) -> None:
         """Put the hooks on, into the dictionaries themselves: registering each anew would take ten times as long."""
@@ -169,8 +174,8 @@ class Hooks:
     def _see(self, index: int, inputs: Any, output: Any) -> None:
         tensor = output if isinstance(output, Tensor) and output.dtype is float32 else first_tensor(output)
         in_backward = current_graph_task_id() != -1
-        if tensor is None or self._is_second_time(index, in_backward):
-            return
+        if tensor is None or is_wrapped(tensor) or self._is_second_time(index, in_backward):
+            return  # what torch.func transforms has no values of its own yet
         here = self._here
         if here.depth == 0 and not in_backward:  # called by itself: a forward pass of its own
             here.calls = {}
@@ -185,8 +190,8 @@ class Hooks:
             series.add(values, self._sampler, self._unit_axis(values) if kind == ACTIVATION else None)
             if kind == BATCH_NORM and inputs and isinstance(inputs[0], Tensor):
                 self.norms.add(index, inputs[0])
-        if tensor.requires_grad and kind not in UNWEIGHTED:
-            series.watch_gradient(tensor)
+        if kind not in UNWEIGHTED and tensor.grad_fn is not None:  # a leaf keeps its hooks, and a parameter all of them
+            series.watch_gradient(tensor, self._lose_gradient)
 
     def _is_second_time(self, index: int, in_backward: bool) -> bool:
         """Whether checkpointing computes anew what was seen already; a first pass without gradients wasn't."""
@@ -210,6 +215,17 @@ class Hooks:
                 RuntimeWarning,
                 stacklevel=4,
             )
+
+    def _lose_gradient(self, index: int, error: Exception) -> None:
+        if not self._lost_gradient:
+            self._lost_gradient = True
+            with suppress(Warning):  # even where warnings are errors: this is in somebody's backward pass
+                warnings.warn(
+                    f"bnviz can't measure the gradient that reaches layer {self.layers[index].name!r} and writes down "
+                    f"none, there and wherever else it can't; training goes on. {type(error).__name__}: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
 
 def _in_backward() -> bool:

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from bnviz.recorder.sampling import Floats, as_array
 
+Place = tuple[int, Sequence[int], Sequence[int]]  # address, shape, strides
+
 
 class Views:
     """The memory of the same tensors, asked for again and again, as flat arrays.
@@ -19,7 +21,7 @@ class Views:
 
     def __init__(self) -> None:
         self._tensors: Sequence[Tensor] = ()
-        self._places: list[tuple[int, int]] = []
+        self._places: list[Place] = []
         self._arrays: list[Floats] | None = None
 
     def of(self, tensors: Sequence[Tensor]) -> list[Floats] | None:
@@ -40,5 +42,5 @@ def same(some: Sequence[object], others: Sequence[object]) -> bool:
     return len(some) == len(others) and all(map(is_, some, others))
 
 
-def _places(tensors: Sequence[Tensor]) -> list[tuple[int, int]]:
-    return [(tensor.data_ptr(), tensor.numel()) for tensor in tensors]
+def _places(tensors: Sequence[Tensor]) -> list[Place]:
+    return [(tensor.data_ptr(), tensor.shape, tensor.stride()) for tensor in tensors]

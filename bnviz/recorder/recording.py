@@ -20,6 +20,7 @@ from bnviz.recorder.counted import Counted
 from bnviz.recorder.harmless import harmless
 from bnviz.recorder.hooks import Hooks
 from bnviz.recorder.optimizers import STEPS
+from bnviz.recorder.pauses import Pauses
 from bnviz.recorder.room import Room
 from bnviz.recorder.scalars import Scalars
 from bnviz.recorder.sink import Sink
@@ -77,15 +78,17 @@ class Recording:
             layers.warn_compiled(stacklevel=3)
         self._model = None
         self._start, self._root = time.perf_counter(), root
-        self._counted.watch(root.parameters())
+        self._counted.watch(root.parameters)
         self._sink = self._make_sink()
         self._sink.header({"every": self.every, **layers.header(root, found)})
         room = Room()
         self._hooks, self._update = Hooks(root, found, containers, room), Update(found)
         self._batch = Batch([type(layer.module) for layer in found], room)
+        self._lock = room.lock
         _WATCHED.add(root)
         STEPS.add(self)
         self._hooks.begin(capture=True)
+        self._pauses = Pauses(self, self._lock)
         return self
 
     def __exit__(
@@ -94,10 +97,12 @@ class Recording:
         watching = self._hooks is not None
         self._let_go()
         if watching:
+            self._pauses.stop()
             self._say_goodbye("finished" if kind is None else f"left by {kind.__name__}")
 
     @harmless
     def _say_goodbye(self, reason: str) -> None:
+        self._pauses.check()
         self._part_with_pending()
         self._hand_over()
         self._sink.end({"steps": self.steps, "reason": reason, "silent": list(self._silent)})
@@ -120,6 +125,7 @@ class Recording:
     def give_up(self, error: Exception) -> None:
         """End the recording with one warning; training goes on."""
         self._let_go()
+        self._pauses.stop()
         with contextlib.suppress(Exception):  # what was captured before is as good as ever
             self._part_with_pending()
             self._hand_over()
@@ -198,19 +204,21 @@ class Recording:
         hooks = self._hooks
         if hooks is None:
             return
-        if self._pending is not None:
-            self._part_with_pending()
-        captured = hooks.switch.on
-        if captured:
-            self._pending = self._capture(hooks, optimizer, skipped)
-            self._scale = 1.0
-        self.steps += 1
-        if self._batch.waiting and self._batch.due:
-            self._hand_over()
-        captures = self.steps % self.every == 0
-        if captured or captures:
-            hooks.begin(captures)
-        self._sink.tick()
+        with self._lock:
+            self._pauses.check()
+            if self._pending is not None:
+                self._part_with_pending()
+            captured = hooks.switch.on
+            if captured:
+                self._pending = self._capture(hooks, optimizer, skipped)
+                self._scale = 1.0
+            self.steps += 1
+            if self._batch.waiting and self._batch.due:
+                self._hand_over()
+            captures = self.steps % self.every == 0
+            if captured or captures:
+                hooks.begin(captures)
+            self._sink.tick()
 
     def _capture(self, hooks: Hooks, optimizer: Optimizer, skipped: bool) -> Capture:
         if not hooks.series and not self._said_nothing:
@@ -234,9 +242,22 @@ class Recording:
             self._pending = None
 
     def _hand_over(self) -> None:
-        for record in self._batch.pop():
-            self._sink.record(record)
-        if self._pending is None:
+        self._batch.hand_to(self._sink)
+        if self._pending is None and not (self._hooks and self._hooks.series):
             self._batch.clear()
         if self._sink.left < self._left / 2:
             self.every, self._left = 2 * self.every, self._sink.left
+
+    # --- what pauses say -------------------------------------------------------------------------
+
+    def write_what_waits(self) -> None:
+        """Hand over and write what waits, but for the step that may still get its scalars."""
+        self._hand_over()
+        self._sink.flush()
+
+    def abandon(self) -> None:
+        """Leave the model and the file alone: a forked child has the parent's, and the parent goes on."""
+        if self._hooks is not None:
+            self._let_go()
+            self._pauses.forget()
+            self._pending, self._batch.waiting, self._batch.made = None, [], []

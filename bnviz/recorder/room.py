@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import RLock
 
 import numpy as np
 
@@ -10,9 +11,13 @@ from bnviz.recorder.sampling import MAX_VALUES, Floats
 
 
 class Room:
-    """Rows that samples of `MAX_VALUES` are written to as they are drawn, and tables of all samples, to be sorted."""
+    """Rows that samples of `MAX_VALUES` are written to as they are drawn, and tables of all samples, to be sorted.
+
+    Hooks draw samples while another thread may make records of earlier ones: whoever does either holds the `lock`.
+    """
 
     def __init__(self) -> None:
+        self.lock = RLock()
         self._block: Floats = np.empty((0, MAX_VALUES), np.float32)
         self._rows: list[Floats] = []
         self._given = 0

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 MAX_VALUES = 1024
 ROW = 10_000  # values whose squares are added in single precision; BLAS gives longer ones to threads of its own
@@ -18,6 +19,7 @@ LARGEST = float(np.finfo(np.float32).max)
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]
 Vector = npt.NDArray[np.float64]
+PLAIN = (Tensor, Parameter)  # of other classes nobody knows what lies at their address, if anything
 DRAWN = 8  # steps whose random numbers are drawn at once
 _STRETCHES = np.arange(MAX_VALUES, dtype=np.float64)
 _END = MAX_VALUES * (1 - 1e-12)  # so that no place comes out beyond the last
@@ -46,7 +48,7 @@ def first_tensor(output: Any, depth: int = 4) -> Tensor | None:
 
 def as_array(tensor: Tensor) -> Floats | None:
     """Return a CPU tensor's own memory as a flat array, in no particular order; None where that takes a copy."""
-    if tensor.dtype is not torch.float32 or not tensor.is_cpu:
+    if tensor.dtype is not torch.float32 or not tensor.is_cpu or type(tensor) not in PLAIN:
         return None
     if not tensor.is_contiguous():
         if not torch.ops.aten.is_non_overlapping_and_dense(tensor):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import isfinite
 from typing import Any
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from numpy import not_equal, vdot
 from torch import Tensor, float32, nn
-from torch.utils.hooks import RemovableHandle
+from torch.utils.hooks import RemovableHandle, unserializable_hook
 
 from bnviz.recorder.sampling import (
     ROW,
@@ -88,8 +88,8 @@ class Series:
         """Count what was put off: where the first pass was 0."""
         if self.waiting is not None:
             fired, axis = self.waiting
-            self.waiting = None
-            self.take_fired(fired.size, *_fired_in(fired, axis))
+            count, alive = _fired_in(fired, axis)  # of the first pass: nothing was counted before
+            self.zeros, self.alive, self.waiting = fired.size - count, alive, None  # at once: an interrupt may come
 
     def take(self, values: Floats, size: int, nonfinite: int, sampler: Sampler) -> None:
         """Take in a sample of `size` values, of which so many are not finite."""
@@ -103,20 +103,31 @@ class Series:
         before = self.alive
         self.alive = alive if before is None or before.shape != alive.shape else before | alive
 
-    def watch_gradient(self, output: Tensor) -> None:
-        """Add up the squares of the loss's gradient with respect to the output, whenever it is known."""
+    def watch_gradient(self, output: Tensor, fail: Callable[[int, Exception], None]) -> None:
+        """Add up the squares of the loss's gradient with respect to the output, until the step is made.
+
+        `output` has a `grad_fn`: on a leaf, as a parameter is, each step's hook would stay. What can't be measured is
+        NaN, and `fail` is told the layer and why.
+        """
         squares = self.squares
 
+        @unserializable_hook  # type: ignore[untyped-decorator]  # so that to save the output gives no warning
         def add(gradient: Tensor) -> None:
-            if gradient.dtype is float32 and gradient.is_cpu and not gradient.requires_grad:
-                squares.append(squared_in_array(gradient.numpy().ravel()))
-            else:
-                squares.append(squared(gradient.detach()))
+            if self.squares is not squares:
+                return
+            try:
+                if gradient.dtype is float32 and gradient.is_cpu and not gradient.requires_grad:
+                    squares.append(squared_in_array(gradient.numpy().ravel()))
+                else:
+                    squares.append(squared(gradient.detach()))
+            except Exception as error:  # noqa: BLE001 - it would end the backward pass of the user
+                squares.append(math.nan)
+                fail(self.layer, error)
 
-        if type(output) is Tensor and output._backward_hooks is None and output.grad_fn is not None:  # noqa: SLF001
+        if type(output) is Tensor and output._backward_hooks is None:  # noqa: SLF001
             hooks: OrderedDict[int, Any] = OrderedDict()  # as register_hook does, in half the time: no handle is made
             output._backward_hooks = hooks  # noqa: SLF001
-            output.grad_fn._register_hook_dict(output)  # noqa: SLF001
+            output.grad_fn._register_hook_dict(output)  # type: ignore[union-attr]  # noqa: SLF001
             hooks[RemovableHandle.next_id] = add
             RemovableHandle.next_id += 1
         else:

@@ -16,10 +16,13 @@ class Sink(Protocol):
         """Take what is said once, at the beginning."""
 
     def record(self, values: Mapping[str, Any]) -> None:
-        """Take one captured step."""
+        """Take one captured step, where it is not one of those that were taken."""
 
     def tick(self) -> None:
         """Note that time has passed."""
+
+    def flush(self) -> None:
+        """Let nothing wait."""
 
     def end(self, values: Mapping[str, Any]) -> None:
         """Take what is said at the end; nothing follows."""

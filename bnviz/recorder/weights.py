@@ -15,7 +15,7 @@ from torch.nn.parameter import is_lazy
 from bnviz.experiment.snapshot import Array
 from bnviz.recorder.layers import UNWEIGHTED, Watched
 from bnviz.recorder.memory import Views, same
-from bnviz.recorder.sampling import Floats
+from bnviz.recorder.sampling import Floats, as_array
 from bnviz.recorder.series import squared, squared_in_array
 
 MAX_COPIED = 2**14  # of a larger weight this many values at random show how far it moves: to 1 %, and no second copy
@@ -218,7 +218,6 @@ def _values(tensor: Tensor) -> Any:
     """The numbers of a tensor, of a sparse one those that are there: a flat array of its own memory where it can be."""
     values = tensor.detach() if tensor.requires_grad else tensor
     if values.layout is torch.strided:
-        if values.dtype is torch.float32 and values.is_cpu and values.is_contiguous():
-            return values.numpy().reshape(-1)
-        return values
+        array = as_array(values) if values.is_contiguous() else None
+        return values if array is None else array
     return values.coalesce().values() if values.layout is torch.sparse_coo else values.values()

@@ -44,6 +44,8 @@ class RecordingWriter:
         self._size = self._records = 0
         self._lines: list[bytes] = []
         self._waiting = 0
+        self._step = -1  # of the last record
+        self._member, self._end = memoryview(b""), 0  # what is being written, and where it ends in the file
         self._flushed = time.monotonic()
         try:
             self._file = self.path.open("wb" if overwrite else "xb", buffering=0)
@@ -67,13 +69,18 @@ class RecordingWriter:
             raise
 
     def record(self, values: Mapping[str, Any]) -> None:
-        """Append one captured step: single values, `scalars` and the arrays of `COLUMNS`."""
+        """Append one captured step: single values, `scalars` and the arrays of `COLUMNS`.
+
+        A step that is there already, as an interrupt came before anybody could know, is left out.
+        """
+        if values["step"] <= self._step:
+            return
         arrays = {name: value for name, value in values.items() if name in COLUMNS}
         rest = {name: values[name] for name in SINGLE if name in values}
         rest["scalars"] = dict(list(rest.get("scalars", {}).items())[:MAX_SCALARS])
         parts = [plain({"type": "record", **rest})[:-1]]
         parts += [f'"{name}":"{text}"' for name, text in _packed(arrays).items()]
-        self._append(",".join(parts) + "}")
+        self._append(",".join(parts) + "}", values["step"])
         self._records += 1
         self.tick()
 
@@ -95,17 +102,33 @@ class RecordingWriter:
             self.flush()
 
     def flush(self) -> None:
-        """Append the waiting lines as one gzip member, in as few writes as the system allows."""
-        member = memoryview(gzip_member(b"".join(self._lines)))
-        self._lines, self._waiting, self._flushed = [], 0, time.monotonic()
-        while member:
-            member = member[self._file.write(member) :]
+        """Append the waiting lines as one gzip member, in as few writes as the system allows.
 
-    def _append(self, text: str) -> None:
+        Whatever interrupts it, nothing is lost: what is left is written first the next time, and nothing twice.
+        """
+        self._write()
+        if self._lines:
+            member = memoryview(gzip_member(b"".join(self._lines)))
+            flushed, end = time.monotonic(), self._position() + len(member)
+            self._member, self._end, self._lines, self._waiting = member, end, [], 0  # at once, for an interrupt
+            self._flushed = flushed
+            self._write()
+
+    def _write(self) -> None:
+        if self._member:  # the file knows how much of it is there, even where an interrupt came before we did
+            self._member = self._member[max(0, len(self._member) - (self._end - self._position())) :]
+        while self._member:
+            self._member = self._member[self._file.write(self._member) :]
+
+    def _position(self) -> int:
+        return self._file.tell() if self._file.seekable() else self._end - len(self._member)
+
+    def _append(self, text: str, step: int | None = None) -> None:
         line = text.encode() + b"\n"
         if len(line) > MAX_LINE:
             raise ValueError(f"a line of a recording has at most {MAX_LINE} bytes; this one would have {len(line)}")
-        self._lines.append(line)
+        step = self._step if step is None else step
+        self._lines, self._step = [*self._lines, line], step  # at once, for an interrupt
         self._waiting += len(line)
         self._size += len(line)
 

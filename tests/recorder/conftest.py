@@ -33,6 +33,9 @@ class Kept:
     def tick(self) -> None:
         pass
 
+    def flush(self) -> None:
+        pass
+
     def end(self, values: Mapping[str, Any]) -> None:
         self.ended = dict(values)
 

@@ -10,9 +10,15 @@ import pytest
 import torch
 from torch import nn
 
-from bnviz.recorder import batches, summary
+from bnviz.recorder import batches, pauses, summary
 from bnviz.recorder.batches import Batch
 from tests.recorder.conftest import Kept, hook_state, mlp, sgd, train, watched
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is."""
+    monkeypatch.setattr(pauses, "SECONDS", 1e6)
 
 
 def network() -> nn.Sequential:

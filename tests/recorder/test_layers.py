@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils._pytree import tree_map_only
 
-from bnviz.recorder import layers
+from bnviz.recorder import layers, sampling, weights
 from tests.recorder.conftest import Kept, batch, mlp, sgd, train, watched
 
 
@@ -232,6 +234,46 @@ def test_large_weights_are_compared_in_part_and_come_out_the_same():
     moved = float((model[0].weight.detach() - before).norm() / before.norm())
     assert kept.get("update_ratio", "0") == pytest.approx(moved, rel=0.1)
     assert kept.get("weight_norm", "0") == pytest.approx(float(before.norm()), rel=1e-4)
+
+
+class Elsewhere(Tensor):
+    """A tensor whose numbers are not where it says: PyTorch's own ones of this kind are those of distributed models."""
+
+    inner: Tensor
+
+    @staticmethod
+    def __new__(cls, inner: Tensor) -> Elsewhere:
+        made = Tensor._make_wrapper_subclass(cls, inner.shape, dtype=inner.dtype, device=inner.device)
+        made.inner = inner
+        return made
+
+    @classmethod
+    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
+        inner, named = tree_map_only(cls, lambda one: one.inner, (args, kwargs or {}))
+        return tree_map_only(Tensor, cls, func(*inner, **named))
+
+
+def test_of_a_tensor_of_another_class_no_memory_is_read():
+    assert sampling.as_array(torch.ones(3)) is not None
+    assert sampling.as_array(nn.Parameter(torch.ones(3)).detach()) is not None
+    assert sampling.as_array(Elsewhere(torch.ones(3))) is None
+    assert isinstance(weights._values(Elsewhere(torch.ones(3))), Elsewhere)
+
+
+def test_what_torch_func_transforms_is_left_alone_and_its_layers_are_recorded_as_ever():
+    model = nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 3))
+    recording, kept = watched(model)
+    with recording, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = {name: value.detach() for name, value in model.named_parameters()}
+        for _ in range(2):
+            torch.func.vmap(
+                torch.func.grad(lambda given, x: torch.func.functional_call(model, given, (x[None],)).sum()), (None, 0)
+            )(values, batch()[0])
+            train(model, sgd(model))
+    for index in range(2):
+        assert kept.series(index) == [("0", 0), ("1", 0), ("2", 0)]
+        assert kept.get("count", "0", record=index) == 32 * 8
 
 
 def test_half_precision_and_double_models_work():

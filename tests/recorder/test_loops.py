@@ -246,6 +246,19 @@ def test_an_optimizer_that_takes_over_is_the_one_that_counts():
     assert kept.records[-1]["step"] >= 40
 
 
+def test_an_optimizer_of_parameters_that_came_later_counts():
+    model = mlp()
+    recording, kept = watched(model)
+    with recording:
+        old = list(model.parameters())
+        for module in model:
+            for name, value in list(module.named_parameters(recurse=False)):
+                setattr(module, name, nn.Parameter(value.detach().clone()))
+        train(model, sgd(model), 5)
+        assert len(old) == 6
+    assert recording.steps == len(kept.records) == 5
+
+
 def test_another_model_s_optimizer_does_not_count():
     model, other = mlp(), mlp()
     recording, _ = watched(model)

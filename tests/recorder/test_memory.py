@@ -35,6 +35,30 @@ def test_views_follow_values_exchanged_tensors_and_tensors_that_move():
     assert numbers(views, tensors[:1]) == [[7, 8]]
 
 
+def test_views_follow_other_strides_at_the_same_address():
+    whole = torch.arange(12.0)
+    tensor = nn.Parameter(whole[:6])
+    views = Views()
+    assert numbers(views, [tensor]) == [[0, 1, 2, 3, 4, 5]]
+    tensor.data = whole[::2]
+    assert views.of([tensor]) is None, "no array of its own memory, and not the old one"
+    tensor.data = whole[:1].expand(6)
+    assert views.of([tensor]) is None
+
+
+def test_a_gamma_that_becomes_a_view_with_strides_is_recorded_as_it_is():
+    whole, model = torch.arange(80.0), mlp()
+    model[1].weight.data = whole[:40]
+    recording, kept = watched(model)
+    with recording:
+        optimizer = sgd(model, 0.0)
+        train(model, optimizer)
+        model[1].weight.data = whole[::2]
+        train(model, optimizer)
+    places = np.linspace(0, 39, 16).round().astype(int)
+    assert [kept.norm("gamma", "1", i).tolist() for i in (0, 1)] == [places.tolist(), (2 * places).tolist()]
+
+
 @pytest.mark.parametrize(
     "odd",
     [torch.ones(3, dtype=torch.float64), torch.ones(4, 4)[:, ::2], torch.eye(3).to_sparse(), torch.ones(3).half()],

@@ -6,6 +6,7 @@ import copy
 import io
 import json
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def test_torch_save_and_deepcopy_work_inside_the_block_and_the_copy_records_noth
 
 
 LONG_RUN = """
-import gc, json, sys, weakref
+import gc, json, sys, time, weakref
 import psutil
 import bnviz
 from tests.recorder.conftest import mlp, sgd, train
@@ -180,6 +181,11 @@ print(json.dumps({"grown": grown, "more": more, "gone": gone() is None, "steps":
 model = mlp()
 optimizer = sgd(model)
 with bnviz.record(model, sys.argv[2], every=1) as recording:
+    for _ in range(200):
+        (loss,) = train(model, optimizer)
+        recording.step(loss=loss)
+    time.sleep(3)
+    print("rested", flush=True)
     while True:
         (loss,) = train(model, optimizer)
         recording.step(loss=loss)
@@ -188,10 +194,11 @@ with bnviz.record(model, sys.argv[2], every=1) as recording:
 
 
 class LongRun(NamedTuple):
-    """What a long run said of itself, the file it wrote, and the file of the run in which it was killed."""
+    """What a long run said of itself, the file it wrote, and that of a run that was killed: before, and then."""
 
     said: dict[str, Any]
     whole: Path
+    rested: Path
     killed: Path
     returncode: int
 
@@ -205,11 +212,13 @@ def long_run(tmp_path_factory: pytest.TempPathFactory) -> LongRun:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         said = json.loads(child.stdout.readline())
+        child.stdout.readline()
+        rested = shutil.copy(killed, folder / "rested.bnviz")
         for line in child.stdout:
-            if int(line) == 200:
+            if int(line) == 400:
                 child.send_signal(signal.SIGKILL)
                 break
-    return LongRun(said, whole, killed, child.returncode)
+    return LongRun(said, whole, Path(rested), killed, child.returncode)
 
 
 def test_2000_steps_keep_memory_flat_and_the_model_is_collectable_afterwards(long_run: LongRun):
@@ -273,5 +282,11 @@ def test_sigkill_in_the_middle_leaves_a_file_that_opens_with_all_but_the_last_se
     assert found.end is None
     last = found.records[-1]
     assert [record.step for record in found.records] == list(range(len(found.records)))
-    assert last.step >= 200 - FLUSH_LINES - MAX_STEPS - 2  # one step waits for its scalars
+    assert last.step >= 400 - FLUSH_LINES - MAX_STEPS - 2  # one step waits for its scalars
     assert all(record.scalars["loss"] is not None for record in found.records)
+
+
+def test_in_a_pause_all_steps_are_written_but_the_one_that_waits_for_its_scalars(long_run: LongRun):
+    found = read_recording(long_run.rested)
+    assert (found.end, found.problem) == (None, "")
+    assert [record.step for record in found.records] == list(range(199))

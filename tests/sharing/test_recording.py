@@ -101,7 +101,7 @@ def test_what_is_not_finite_comes_back_as_no_data(values, loss, name):
     file = io.BytesIO()
     writer = RecordingWriter.__new__(RecordingWriter)
     writer._file, writer._lines, writer._waiting, writer._size, writer._records = file, [], 0, 0, 0
-    writer._flushed = 0
+    writer._flushed, writer._step, writer._member, writer._end = 0, -1, memoryview(b""), 0
     writer.header(HEAD)
     writer.record(given_)
     writer.flush()
