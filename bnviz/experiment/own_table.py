@@ -98,7 +98,7 @@ def _is_digest(text: str) -> bool:
 
 def file_name(name: str) -> str:
     """Return a file's name as a reference, a link and a script can have it: without folders and signs of theirs."""
-    bare = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
+    bare = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1][: 4 * NAME_LENGTH])
     signs = ("_" if sign in FORBIDDEN or not sign.isprintable() else sign for sign in bare[:NAME_LENGTH])
     return "".join(signs).strip() or "table.csv"
 

@@ -26,7 +26,18 @@ from bnviz.experiment.own_table import (
     TableRef,
     file_name,
 )
-from bnviz.sharing.table_text import LISTED, Head, TableFileError, head_of, is_line, is_number, records, shown, text_of
+from bnviz.sharing.table_text import (
+    LISTED,
+    Head,
+    TableFileError,
+    head_of,
+    is_line,
+    is_number,
+    records,
+    shown,
+    text_of,
+    too_long,
+)
 
 CLASS_LENGTH = 40
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "#n/a", "#value!"})
@@ -75,6 +86,10 @@ class _Reading:
             self._complain(f"row {row} has {len(cells)} cells, and row {self.head.first} has {columns}")
             return
         cells = [cell.strip() for cell in cells]
+        if long := list(too_long(cells)):
+            for column, reason in long:
+                self._complain(f"{self._at(row, column)}: {reason}")
+            return
         self.digest.update(("\x1e" + "\x1f".join(cells)).encode())
         self._take_label(row, cells.pop(self.label - 1))
         values = self._plain(row, cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 import zipfile
 
 import numpy as np
@@ -13,13 +14,13 @@ from hypothesis import strategies as st
 
 from bnviz.experiment.own_table import MAX_BYTES, MAX_CLASSES, MAX_FEATURES, MAX_ROWS
 from bnviz.sharing.table_file import read_table
-from bnviz.sharing.table_text import LISTED, TableFileError, read_head
+from bnviz.sharing.table_text import LISTED, NUMBER, TableFileError, read_head
 from tests.own_tables import blobs, iris, written
 
 WORD = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
     lambda text: text == text.strip() and text and not any(sign in "0123456789\ufeff" for sign in text)
 )
-NUMBER = st.floats(-1e30, 1e30, allow_nan=False) | st.integers(-1000, 1000).map(float)
+NUMBERS = st.floats(-1e30, 1e30, allow_nan=False) | st.integers(-1000, 1000).map(float)
 FORMS = {"comma": (",", "."), "semicolon": (";", "."), "tab": ("\t", "."), "german": (";", ","), "excel": ("\t", ",")}
 
 
@@ -43,7 +44,7 @@ def tables(draw):
     features, classes = draw(st.integers(2, 6)), draw(st.lists(WORD, min_size=2, max_size=5, unique=True))
     names = draw(st.lists(WORD, min_size=features + 1, max_size=features + 1, unique=True))
     label = draw(st.integers(1, features + 1))
-    few = draw(st.lists(st.lists(NUMBER, min_size=features, max_size=features), min_size=5, max_size=8))
+    few = draw(st.lists(st.lists(NUMBERS, min_size=features, max_size=features), min_size=5, max_size=8))
     return names, label, [classes[index % len(classes)] for index in range(40)], (few * 8)[:40]
 
 
@@ -161,6 +162,34 @@ def test_a_cell_that_is_no_number_is_named_with_what_to_do(cell, said):
 def test_what_is_no_table_is_refused_with_the_reason(data, said):
     (problem,) = problems_of(data)
     assert said in problem
+
+
+@pytest.mark.parametrize("cell", ["1" * 130_000 + "x", "." + "1" * 130_000 + "x", "-" * 130_000, "1" * 130_000])
+@pytest.mark.parametrize("row", [1, 2, 30])
+def test_a_cell_that_is_too_long_is_named_wherever_it_stands(cell, row):
+    (problem,) = problems_of(changed(row, 3, cell))
+    column = "3" if row == 1 else "'petal length'"
+    assert problem.startswith(f"row {row}, column {column}: the cell has {len(cell):,} signs")
+    assert "at most 200 are read" in problem
+
+
+def test_twice_as_long_a_cell_takes_no_four_times_as_long_to_look_at():
+    def cost(digits: int) -> float:
+        texts = ["1" * digits + "x", "1" * digits + "e", "." + "1" * digits + "x", "1" * digits + "." + "1" * digits]
+        start = time.process_time()
+        for text in texts * 5:
+            NUMBER.fullmatch(text + "x")
+        return time.process_time() - start
+
+    few, many = (min(cost(digits) for _ in range(3)) for digits in (250, 4_000))
+    assert many < 100 * few, "16 times as long: 16 times the cost where it is linear, 256 times where it is squared"
+
+
+def test_only_cells_that_a_table_can_have_are_looked_at_to_find_the_separator(monkeypatch):
+    looked = []
+    monkeypatch.setattr("bnviz.sharing.table_text.is_number", lambda cell, _decimal: looked.append(cell) or False)
+    problems_of(b"1," * 1_000_000)
+    assert len(looked) <= 20 * (MAX_FEATURES + 2)
 
 
 def test_a_zip_bomb_with_the_name_of_a_table_is_not_unpacked():
