@@ -19,10 +19,12 @@ from bnviz.experiment.own_table import MAX_BYTES, MAX_FEATURES, MIN_FEATURES
 LISTED = 5  # things that are wrong; the others are found when these are mended
 LONGEST = 40  # signs of a stranger's text in a message
 CELL_LENGTH = 200  # signs; the longest number a program writes has 25, and what is long may be costly to look at
+NAME_LENGTH = 100  # signs of a column's name; a whole question of a survey is a longer one
 SAMPLED = 20  # rows by which the separator is found
 ORDER = ("\t", ";", ",")  # of the separators, where nothing else decides
 # Each sign can be read in one way only: what is no number is found at its first wrong sign, and not by trying others
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")  # 1,100 or 1,100,200 or 1,100.5
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 SPREADSHEET = "open it in a spreadsheet and save it as CSV (UTF-8)"
 KINDS = {
@@ -171,6 +173,11 @@ def _names(names: list[str], row: int) -> tuple[str, ...]:
         if not name:
             hint = ": if it only counts the rows, leave it out" if number == 1 else ""
             problems.append(f"row {row}, column {number}: the column has no name{hint}")
+        elif len(name) > NAME_LENGTH:
+            problems.append(
+                f"row {row}, column {number}: a column's name has at most {NAME_LENGTH} signs; {shown(name)} has "
+                f"{len(name)}"
+            )
         elif not is_line(name):
             problems.append(f"row {row}, column {number}: the name holds a sign that can't be shown")
         elif earlier != number:
@@ -184,11 +191,8 @@ def too_long(cells: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Yield the column, from 1, of each cell that is longer than any number or class, and what is wrong with it."""
     for column, cell in enumerate(cells, 1):
         if len(cell) > CELL_LENGTH:
-            yield (
-                column,
-                f"the cell has {len(cell):,} signs, at most {CELL_LENGTH} are read: if rows ran together, a quote "
-                "before it is opened and not closed",
-            )
+            said = f"the cell has {len(cell):,} signs, at most {CELL_LENGTH} are read"
+            yield column, f"{said}: if rows ran together, a quote before it is opened and not closed"
 
 
 def is_line(text: str) -> bool:
