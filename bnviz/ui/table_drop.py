@@ -26,7 +26,7 @@ PRIVACY = (
 
 def own_table(state: LabState, arms: Sequence[int]) -> None:
     """Draw what belongs to the choice of a table of one's own, for some of the networks, below that choice."""
-    if state.own.missing(state.link.arms) is not None:
+    if state.own.missing(state.link.arms):
         st.caption("Drop the file beside, above the place of the charts.")
         return
     table = next((state.own.held[state.link.arms[arm].table] for arm in arms if state.link.arms[arm].own_table), None)
@@ -40,9 +40,9 @@ def own_table(state: LabState, arms: Sequence[int]) -> None:
 
 def is_missing(state: LabState) -> bool:
     """Draw a drop in place of the stage where the link is about a table that is not here; say whether it is."""
-    missing = state.own.missing(state.link.arms)
-    if missing is None:
+    if not (refs := state.own.missing(state.link.arms)):
         return False
+    missing = refs[0]
     st.info(
         f"This link is about the table **{plain(missing.name)}** ({missing.sizes}), which is not on this server: "
         "drop the file to go on. All other settings of the link are loaded."
