@@ -14,6 +14,7 @@ from bnviz.live.shelf import SHELF, ShelfFullError
 from bnviz.sharing.link import Link
 from bnviz.sharing.table_file import read_table
 from bnviz.sharing.table_text import TableFileError, read_head
+from bnviz.ui.turns import FILES
 
 MAX_TABLES = 2  # of a session: the one in use and the one before, for the browser's Back; more only if in use
 
@@ -110,7 +111,8 @@ class OwnTables:
 
 
 def _read(name: str, data: bytes, label: int | None) -> OwnTable:
-    return SHELF.share(read_table(name, data, label))
+    with FILES.turn():
+        return SHELF.share(read_table(name, data, label))
 
 
 def _columns(data: bytes) -> tuple[str, ...]:
