@@ -14,12 +14,12 @@ from bnviz.ui.state import LabState
 
 SHOWN_CLASSES = 5
 FORM = (
-    f"A row a sample: 2 to {MAX_FEATURES} columns of numbers, one of the class. A row of column names may come first. "
-    f"At most {MAX_BYTES // 2**20} MB and {MAX_ROWS:,} rows."
+    f"Each row is one sample: 2 to {MAX_FEATURES} columns of numbers and one with the class. A row of column names "
+    f"may come first. At most {MAX_BYTES // 2**20} MB and {MAX_ROWS:,} rows."
 )
 PRIVACY = (
-    "Columns are parted by commas, semicolons or tabs; with the latter two 1,5 may stand for 1.5. There are 2 to "
-    f"{MAX_CLASSES} classes, as text or whole numbers. The table stays in this server's memory while this page is "
+    "Columns are separated by commas, semicolons or tabs; with semicolons or tabs 1,5 may stand for 1.5. There are 2 "
+    f"to {MAX_CLASSES} classes, as text or whole numbers. The table stays in this server's memory while this page is "
     "open, for you alone, and is not part of the link."
 )
 
