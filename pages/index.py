@@ -4,7 +4,7 @@ import streamlit as st
 
 from bnviz.ui.navigation import navigation
 from bnviz.ui.style import ICON, STYLE
-from bnviz.ui.turns import turn
+from bnviz.ui.turns import PAGES
 
 st.set_page_config(layout="wide", initial_sidebar_state="auto")
 lab = st.Page("lab.py", title="bnviz: batch normalization, live", default=True)
@@ -22,5 +22,5 @@ LINKS = [
     (maps, "Maps", "maps"),
     (recordings, "Recordings", "recordings"),
 ]
-with turn(), navigation(LINKS):
+with PAGES.turn(), navigation(LINKS):
     page.run()

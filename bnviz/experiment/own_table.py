@@ -7,10 +7,11 @@ size and how its file is written, and the table itself stays with whoever has it
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -98,7 +99,7 @@ def _is_digest(text: str) -> bool:
 
 def file_name(name: str) -> str:
     """Return a file's name as a reference, a link and a script can have it: without folders and signs of theirs."""
-    bare = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1])
+    bare = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1][: 4 * NAME_LENGTH])
     signs = ("_" if sign in FORBIDDEN or not sign.isprintable() else sign for sign in bare[:NAME_LENGTH])
     return "".join(signs).strip() or "table.csv"
 
@@ -125,10 +126,11 @@ class OwnTable:
     y: npt.NDArray[np.int64]
     source: bytes
 
-    @property
+    @cached_property
     def nbytes(self) -> int:
         """What it takes of the memory."""
-        return self.x.nbytes + self.y.nbytes + len(self.source)
+        names = sum(map(sys.getsizeof, (*self.columns, *self.classes)))
+        return self.x.nbytes + self.y.nbytes + len(self.source) + names
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -26,7 +26,19 @@ from bnviz.experiment.own_table import (
     TableRef,
     file_name,
 )
-from bnviz.sharing.table_text import LISTED, Head, TableFileError, head_of, is_line, is_number, records, shown, text_of
+from bnviz.sharing.table_text import (
+    LISTED,
+    THOUSANDS,
+    Head,
+    TableFileError,
+    head_of,
+    is_line,
+    is_number,
+    records,
+    shown,
+    text_of,
+    too_long,
+)
 
 CLASS_LENGTH = 40
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "nil", "?", "-", "#n/a", "#value!"})
@@ -58,6 +70,8 @@ class _Reading:
     label: int
     decimal: str = ""
     decimal_row: int = 0
+    unclear: tuple[int, int, str] | None = None  # row, column and text of the first number that may be in thousands
+    clear: bool = False  # a comma stands where no thousands separator does, so that commas are decimal signs
     numbers: array[float] = field(default_factory=lambda: array("d"))
     rows: array[int] = field(default_factory=lambda: array("L"))
     labels: list[str] = field(default_factory=list)
@@ -75,8 +89,13 @@ class _Reading:
             self._complain(f"row {row} has {len(cells)} cells, and row {self.head.first} has {columns}")
             return
         cells = [cell.strip() for cell in cells]
+        if long := list(too_long(cells)):
+            for column, reason in long:
+                self._complain(f"{self._at(row, column)}: {reason}")
+            return
         self.digest.update(("\x1e" + "\x1f".join(cells)).encode())
         self._take_label(row, cells.pop(self.label - 1))
+        self._weigh_commas(row, cells)
         values = self._plain(row, cells)
         self.numbers.extend(self._one_by_one(row, cells) if values is None else values)
         self.rows.append(row)
@@ -102,6 +121,20 @@ class _Reading:
         name = self.head.columns[column - 1]
         return f"row {row}, {f'column {shown(name)}' if self.head.header else name}"
 
+    def _column(self, index: int) -> int:
+        """A cell's column in the file, from its place among the numbers."""
+        return index + 1 + (index + 1 >= self.label)
+
+    def _weigh_commas(self, row: int, cells: list[str]) -> None:
+        """Note whether a comma in this row tells that commas are decimal signs; 1,100 alone doesn't."""
+        if self.clear or self.head.separator == ",":
+            return
+        for index, cell in enumerate(cells):
+            if "," in cell and THOUSANDS.fullmatch(cell) is None:
+                self.clear |= is_number(cell, ",")
+            elif "," in cell:
+                self.unclear = self.unclear or (row, self._column(index), cell)
+
     def _plain(self, row: int, cells: list[str]) -> list[float] | None:
         """The numbers of a row in which all is well; None where each cell has to be looked at."""
         together = "\x00".join(cells)
@@ -125,14 +158,20 @@ class _Reading:
                 values.append(float(cell.replace(",", ".") if self.decimal == "," else cell))
             else:
                 values.append(0.0)
-                column = index + 1 + (index + 1 >= self.label)
-                self._complain(f"{self._at(row, column)}: {self._reason(row, cell)}")
+                self._complain(f"{self._at(row, self._column(index))}: {self._reason(row, cell)}")
         return values
 
     def _reason(self, row: int, cell: str) -> str:
         if cell.casefold() in MISSING:
             said = f"{shown(cell)} stands for a number that is missing" if cell else "the number is missing"
             return f"{said}: fill it in, or leave the row out"
+        bare = cell.replace(",", "")
+        if THOUSANDS.fullmatch(cell) is not None and not is_number(cell, ","):
+            return f"{shown(cell)} has thousands separators: write {bare}"
+        if self.head.separator == "," and THOUSANDS.fullmatch(cell) is not None:
+            return (
+                f"{shown(cell)} may be {bare} or {_one(cell)}: write {bare}, or {cell.replace(',', '.')} with a point"
+            )
         if self.head.separator == "," and is_number(cell, ","):
             return f"{shown(cell)} has a decimal comma: write a point, or separate the columns by semicolons"
         other = "." if self.decimal == "," else ","
@@ -147,6 +186,14 @@ class _Reading:
     def table(self, name: str, source: bytes) -> OwnTable:
         """Return what was read, if all of it together is a table; raises `TableFileError`."""
         features = len(self.head.columns) - 1
+        if self.decimal == "," and self.unclear is not None and not self.clear:
+            row, column, cell = self.unclear
+            bare, point = cell.replace(",", ""), cell.replace(",", ".")
+            self.problems.append(
+                f"{self._at(row, column)}: {shown(cell)} may be {bare} or {_one(cell)}, as every comma in the numbers "
+                f"stands before three digits: write all of them without thousands separators, as {bare}, or with a "
+                f"decimal point, as {point}"
+            )
         if not self.problems:
             self._check_sizes()
             self._check_range(np.array(self.numbers).reshape(-1, features))
@@ -190,12 +237,16 @@ class _Reading:
 
     def _check_range(self, x: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> None:
         for index, feature in np.argwhere(~(np.abs(x) <= LARGEST))[:LISTED].tolist():
-            column = feature + 1 + (feature + 1 >= self.label)
+            place = self._at(self.rows[index], self._column(feature))
             self.problems.append(
-                f"{self._at(self.rows[index], column)}: {x[index, feature]:g} is too large; numbers are from "
-                f"-{LARGEST:g} to {LARGEST:g}"
+                f"{place}: {x[index, feature]:g} is too large; numbers are from -{LARGEST:g} to {LARGEST:g}"
             )
 
 
 def _rows(count: int) -> str:
     return f"{count} row{'s' * (count != 1)}"
+
+
+def _one(cell: str) -> str:
+    """A number of which the comma is the decimal sign, as it is said."""
+    return f"{float(cell.replace(',', '.')):g}"

@@ -9,7 +9,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -18,9 +18,13 @@ from bnviz.experiment.own_table import MAX_BYTES, MAX_FEATURES, MIN_FEATURES
 
 LISTED = 5  # things that are wrong; the others are found when these are mended
 LONGEST = 40  # signs of a stranger's text in a message
+CELL_LENGTH = 200  # signs; the longest number a program writes has 25, and what is long may be costly to look at
+NAME_LENGTH = 100  # signs of a column's name; a whole question of a survey is a longer one
 SAMPLED = 20  # rows by which the separator is found
 ORDER = ("\t", ";", ",")  # of the separators, where nothing else decides
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+# Each sign can be read in one way only: what is no number is found at its first wrong sign, and not by trying others
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
+THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")  # 1,100 or 1,100,200 or 1,100.5
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
 SPREADSHEET = "open it in a spreadsheet and save it as CSV (UTF-8)"
 KINDS = {
@@ -93,7 +97,8 @@ def _fit(text: str, separator: str) -> tuple[bool, int, int]:
     rows: list[list[str]] = []
     with suppress(TableFileError):
         rows.extend(cells for _, cells in islice(records(text, separator), SAMPLED))
-    numbers = sum(is_number(cell, _decimal(separator, cell)) for cells in rows for cell in cells)
+    first = [cell for cells in rows for cell in cells[: MAX_FEATURES + 2]]  # a table's rows are not longer
+    numbers = sum(is_number(cell, _decimal(separator, cell)) for cell in first)
     return len({len(cells) for cells in rows}) == 1, numbers, max((len(cells) for cells in rows), default=0)
 
 
@@ -105,6 +110,8 @@ def _decimal(separator: str, cell: str) -> str:
 def is_number(cell: str, decimal: str) -> bool:
     """Whether a cell holds a number, written with this decimal sign."""
     text = cell.strip()
+    if len(text) > CELL_LENGTH:
+        return False
     if decimal == ",":
         text = text.replace(".", "x").replace(",", ".")
     return NUMBER.fullmatch(text) is not None
@@ -146,15 +153,17 @@ def head_of(text: str) -> Head:
     """A first row without a number is the columns' names."""
     separator = separator_of(text)
     first, cells = next(records(text, separator))
-    count = len(cells)
+    count, cells = len(cells), [cell.strip() for cell in cells]
     if not MIN_FEATURES < count <= MAX_FEATURES + 1:
         raise TableFileError(
             f"row {first} has {count} columns, separated by {NAMES[separator]}; a table has {MIN_FEATURES} to "
             f"{MAX_FEATURES} number columns and one of the classes"
         )
+    if long := [f"row {first}, column {column}: {reason}" for column, reason in too_long(cells)]:
+        raise TableFileError(*long[:LISTED])
     if any(is_number(cell, sign) for cell in cells for sign in (".", "," if separator != "," else ".")):
         return Head(separator, tuple(f"column {number}" for number in range(1, count + 1)), header=False, first=first)
-    return Head(separator, _names([cell.strip() for cell in cells], first), header=True, first=first)
+    return Head(separator, _names(cells, first), header=True, first=first)
 
 
 def _names(names: list[str], row: int) -> tuple[str, ...]:
@@ -164,6 +173,11 @@ def _names(names: list[str], row: int) -> tuple[str, ...]:
         if not name:
             hint = ": if it only counts the rows, leave it out" if number == 1 else ""
             problems.append(f"row {row}, column {number}: the column has no name{hint}")
+        elif len(name) > NAME_LENGTH:
+            problems.append(
+                f"row {row}, column {number}: a column's name has at most {NAME_LENGTH} signs; {shown(name)} has "
+                f"{len(name)}"
+            )
         elif not is_line(name):
             problems.append(f"row {row}, column {number}: the name holds a sign that can't be shown")
         elif earlier != number:
@@ -173,6 +187,14 @@ def _names(names: list[str], row: int) -> tuple[str, ...]:
     return tuple(names)
 
 
+def too_long(cells: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Yield the column, from 1, of each cell that is longer than any number or class, and what is wrong with it."""
+    for column, cell in enumerate(cells, 1):
+        if len(cell) > CELL_LENGTH:
+            said = f"the cell has {len(cell):,} signs, at most {CELL_LENGTH} are read"
+            yield column, f"{said}: if rows ran together, a quote before it is opened and not closed"
+
+
 def is_line(text: str) -> bool:
     """Whether a text has no control signs and no line breaks."""
     return not any(unicodedata.category(sign) in ("Cc", "Zl", "Zp") for sign in text)
@@ -180,5 +202,5 @@ def is_line(text: str) -> bool:
 
 def shown(text: str) -> str:
     """A stranger's text in quotes, short and on one line."""
-    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text[: LONGEST + 1])
     return f"'{line if len(line) <= LONGEST else line[: LONGEST - 1] + '…'}'"

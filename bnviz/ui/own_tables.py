@@ -14,8 +14,9 @@ from bnviz.live.shelf import SHELF, ShelfFullError
 from bnviz.sharing.link import Link
 from bnviz.sharing.table_file import read_table
 from bnviz.sharing.table_text import TableFileError, read_head
+from bnviz.ui.turns import FILES
 
-MAX_TABLES = 2  # of a session: the one in use and the one before, for the browser's Back
+MAX_TABLES = 2  # of a session: the one in use and the one before, for the browser's Back; more only if in use
 
 
 class Dropped(Protocol):
@@ -42,11 +43,13 @@ class OwnTables:
     columns: tuple[str, ...] = ()
     notice: str = ""
 
-    def read(self, name: str, data: bytes, label: int | None = None) -> OwnTable | None:
-        """Read and hold a file's table; None where it is none, which is said."""
+    def read(
+        self, name: str, data: bytes, label: int | None = None, *, arms: Sequence[ExperimentConfig] = ()
+    ) -> OwnTable | None:
+        """Read and hold a file's table beside those of the networks; None where it is none, which is said."""
         self.problems, self.columns, self.notice = (), (), ""
         try:
-            table = SHELF.share(read_table(name, data, label))
+            table = _read(name, data, label)
         except TableFileError as error:
             self.problems = error.problems
             self.columns = _columns(data)
@@ -54,7 +57,7 @@ class OwnTables:
         except ShelfFullError as error:
             self.problems = (str(error),)
             return None
-        self.hold(table)
+        self._hold(table, arms)
         self.drop += 1
         return table
 
@@ -62,12 +65,13 @@ class OwnTables:
         """Something else is shown from now on: nobody waits for a table, and no file is wrong."""
         self.asked, self.problems, self.columns = frozenset(), (), ()
 
-    def hold(self, table: OwnTable) -> None:
-        """Hold a table as the newest; the oldest one is given up where there are too many."""
-        text = str(table.ref)
+    def _hold(self, table: OwnTable, arms: Sequence[ExperimentConfig]) -> None:
+        """Hold a table as the newest; of too many the oldest are given up, but none that the networks are about."""
+        text, used = str(table.ref), {arm.table for arm in arms}
         self.held = {**{key: one for key, one in self.held.items() if key != text}, text: table}
-        while len(self.held) > MAX_TABLES:
-            self.held.pop(next(iter(self.held)))
+        spare = [key for key in self.held if key not in used and key != text]
+        for key in spare[: max(0, len(self.held) - MAX_TABLES)]:
+            self.held.pop(key)
 
     def used(self, arms: Sequence[ExperimentConfig]) -> Tables:
         """The tables that the networks are about, of those that are here."""
@@ -78,17 +82,20 @@ class OwnTables:
         """The table that was read last."""
         return next(reversed(self.held.values()), None)
 
-    def missing(self, arms: Sequence[ExperimentConfig]) -> TableRef | None:
-        """The first table that the networks are about and that isn't here."""
-        return next((arm.own_table for arm in arms if arm.own_table is not None and arm.table not in self.held), None)
+    def missing(self, arms: Sequence[ExperimentConfig]) -> tuple[TableRef, ...]:
+        """The tables that the networks are about and that aren't here, in the networks' order."""
+        refs = (arm.own_table for arm in arms if arm.table not in self.held)
+        return tuple(dict.fromkeys(ref for ref in refs if ref is not None))
 
     def adopted(self, link: Link) -> Link:
         """The link with references to what is here: the file may have another name, or is read with another column."""
-        arms = tuple(self._adopted(arm) for arm in link.arms)
+        arms = list(link.arms)
+        for index, arm in enumerate(arms):
+            arms[index] = self._adopted(arm, arms)
         by_rule = link.names == name_arms(link.arms)
-        return replace(link, arms=arms, names=name_arms(arms) if by_rule else link.names)
+        return replace(link, arms=tuple(arms), names=name_arms(arms) if by_rule else link.names)
 
-    def _adopted(self, arm: ExperimentConfig) -> ExperimentConfig:
+    def _adopted(self, arm: ExperimentConfig, arms: Sequence[ExperimentConfig]) -> ExperimentConfig:
         ref = arm.own_table
         if ref is None or arm.table in self.held:
             return arm
@@ -96,11 +103,16 @@ class OwnTables:
         try:
             table = next((table for table in kin if table.ref.label == ref.label), None)
             if table is None and kin:
-                table = SHELF.share(read_table(kin[0].ref.name, kin[0].source, ref.label))
-                self.hold(table)
+                table = _read(kin[0].ref.name, kin[0].source, ref.label)
+                self._hold(table, arms)
             return arm if table is None else arm.replace(table=str(table.ref))
         except (TableFileError, ShelfFullError, ConfigError):
             return arm
+
+
+def _read(name: str, data: bytes, label: int | None) -> OwnTable:
+    with FILES.turn():
+        return SHELF.share(read_table(name, data, label))
 
 
 def _columns(data: bytes) -> tuple[str, ...]:

@@ -70,22 +70,24 @@ class LabState:
     def take_file(self, file: Dropped, label: int | None = None) -> None:
         """Read a dropped file; what can't be read is said, and what there was before stays."""
         self.address.acted = True
-        missing = self.own.missing(self.link.arms)
-        table = self.own.read(file.name, file.getvalue(), label)
-        if table is None and missing is not None and label is None:  # the last column may hold no classes
+        arms = self.link.arms
+        missing = self.own.missing(arms)
+        table = self.own.read(file.name, file.getvalue(), label, arms=arms)
+        if table is None and label is None:  # the last column may hold no classes, the one that a link names does
             said, columns = self.own.problems, self.own.columns
-            table = self.own.read(file.name, file.getvalue(), missing.label)
+            for other in dict.fromkeys(ref.label for ref in missing):
+                table = table or self.own.read(file.name, file.getvalue(), other, arms=arms)
             if table is None:
                 self.own.problems, self.own.columns = said, columns
         if table is None:
             return
-        if missing is not None and missing.digest == table.ref.digest:
+        if any(ref.digest == table.ref.digest for ref in missing):
             self.change(self.own.adopted(self.link))
             return
-        if missing is not None:
+        if missing:
             self.own.notice = (
-                f"This is not the table of the link: {table.ref.name} has other cells than the link's {missing.name}. "
-                "The networks train on it all the same, with results of its own."
+                f"This is not the table of the link: {table.ref.name} has other cells than the link's "
+                f"{missing[0].name}. The networks train on it all the same, with results of its own."
             )
         self.train_on(table)
 
@@ -93,7 +95,7 @@ class LabState:
         """Read a table that is here again with another column of classes."""
         self.address.acted = True
         users = [index for index, arm in enumerate(self.link.arms) if arm.table == str(table.ref)]
-        if (again := self.own.read(table.ref.name, table.source, label)) is None:
+        if (again := self.own.read(table.ref.name, table.source, label, arms=self.link.arms)) is None:
             self.epoch += 1  # the choice shows the column that is in use
             return
         self.own.asked = frozenset(users)

@@ -14,19 +14,19 @@ from bnviz.ui.state import LabState
 
 SHOWN_CLASSES = 5
 FORM = (
-    f"A row a sample: 2 to {MAX_FEATURES} columns of numbers, one of the class. A row of column names may come first. "
-    f"At most {MAX_BYTES // 2**20} MB and {MAX_ROWS:,} rows."
+    f"Each row is one sample: 2 to {MAX_FEATURES} columns of numbers and one with the class. A row of column names "
+    f"may come first. At most {MAX_BYTES // 2**20} MB and {MAX_ROWS:,} rows."
 )
 PRIVACY = (
-    "Columns are parted by commas, semicolons or tabs; with the latter two 1,5 may stand for 1.5. There are 2 to "
-    f"{MAX_CLASSES} classes, as text or whole numbers. The table stays in this server's memory while this page is "
+    "Columns are separated by commas, semicolons or tabs; with semicolons or tabs 1,5 may stand for 1.5. There are 2 "
+    f"to {MAX_CLASSES} classes, as text or whole numbers. The table stays in this server's memory while this page is "
     "open, for you alone, and is not part of the link."
 )
 
 
 def own_table(state: LabState, arms: Sequence[int]) -> None:
     """Draw what belongs to the choice of a table of one's own, for some of the networks, below that choice."""
-    if state.own.missing(state.link.arms) is not None:
+    if state.own.missing(state.link.arms):
         st.caption("Drop the file beside, above the place of the charts.")
         return
     table = next((state.own.held[state.link.arms[arm].table] for arm in arms if state.link.arms[arm].own_table), None)
@@ -40,9 +40,9 @@ def own_table(state: LabState, arms: Sequence[int]) -> None:
 
 def is_missing(state: LabState) -> bool:
     """Draw a drop in place of the stage where the link is about a table that is not here; say whether it is."""
-    missing = state.own.missing(state.link.arms)
-    if missing is None:
+    if not (refs := state.own.missing(state.link.arms)):
         return False
+    missing = refs[0]
     st.info(
         f"This link is about the table **{plain(missing.name)}** ({missing.sizes}), which is not on this server: "
         "drop the file to go on. All other settings of the link are loaded."

@@ -3,25 +3,61 @@
 Each visitor's page is drawn by a thread of its own, and one interpreter runs one of them at a time. When a class opens
 a link, 200 threads take that one turn from each other and from the server's own loop, which then answers nobody for
 seconds; drawn a few at a time, the pages are done as soon, most of them sooner, and the loop hardly waits.
+
+A turn ends with the drawing or after some seconds: a page that takes long keeps nobody waiting for ever, and however
+many wait, so many come in then as turns have ended, and never all of them together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore
 
 AT_ONCE = 4
-PATIENCE = 5.0  # seconds; a page that takes long, reading a large upload say, shall not keep the others waiting
-_TURNS = BoundedSemaphore(AT_ONCE)
+PATIENCE = 5.0  # seconds, after which a turn counts no more, though its page may still be drawn
 
 
-@contextmanager
-def turn(turns: BoundedSemaphore = _TURNS, patience: float = PATIENCE) -> Iterator[None]:
-    """Wait for a turn to draw a page, and give it back however the drawing ends; after some seconds go without one."""
-    ours = turns.acquire(timeout=patience)
-    try:
-        yield
-    finally:
-        if ours:
-            turns.release()
+class Turns:
+    """So many at once, in the order in which they came; safe to call from any thread."""
+
+    def __init__(
+        self, at_once: int = AT_ONCE, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.at_once, self.patience, self.clock = at_once, patience, clock
+        self._ends: dict[threading.Event, float] = {}  # of the turns that count
+        self._waiting: dict[threading.Event, None] = {}  # who came first is first
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn, and give it back however what is done in it ends."""
+        ours = threading.Event()
+        try:
+            with self._lock:
+                self._waiting[ours] = None
+            while not ours.wait(self._let_in()):
+                pass
+            yield
+        finally:
+            with self._lock:
+                self._waiting.pop(ours, None)
+                self._ends.pop(ours, None)
+            self._let_in()
+
+    def _let_in(self) -> float:
+        """Give the turns that are free to those who wait longest; return the seconds until the next one ends."""
+        with self._lock:
+            now = self.clock()
+            self._ends = {one: end for one, end in self._ends.items() if end > now}
+            while self._waiting and len(self._ends) < self.at_once:
+                first = next(iter(self._waiting))
+                del self._waiting[first]
+                self._ends[first] = now + self.patience
+                first.set()
+            return min(self._ends.values(), default=now) - now
+
+
+PAGES = Turns()
+FILES = Turns(at_once=1)  # a dropped file is read before its page is drawn, so in a turn of its own

@@ -34,6 +34,11 @@ def test_another_file_with_the_same_cells_is_another_table():
     assert one is not two
 
 
+def test_the_names_of_columns_count_as_memory():
+    short, long = (read_table("iris.csv", iris().replace(b"sepal length", name)) for name in (b"x", b"x" * 100))
+    assert long.nbytes - short.nbytes == 2 * 99, "in the file, and as a name"
+
+
 def test_more_tables_than_the_server_bears_are_refused_and_known_ones_are_not():
     shelf = Shelf(most=iris_table().nbytes + 100)
     held = shelf.share(iris_table())

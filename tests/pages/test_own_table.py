@@ -8,7 +8,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from bnviz.live.registry import REGISTRY
-from bnviz.sharing.link import from_preset
+from bnviz.sharing.link import Link, encode, from_preset
+from bnviz.sharing.table_file import read_table
+from bnviz.sharing.table_link import moved
 from bnviz.training.comparison import Comparison
 from tests.own_tables import blobs, iris, written
 from tests.ui.lab import _nodes, address, control, labels, link_of, open_lab, problems, run, set_control, stage_data
@@ -189,6 +191,19 @@ def test_going_back_to_a_table_that_the_session_has_had_needs_no_file(with_iris)
 def test_a_session_holds_two_tables_at_most(with_iris):
     lab = drop(drop(with_iris, "a.csv", blobs(seed=1)), "b.csv", blobs(seed=2))
     assert [table.ref.name for table in lab.session_state["lab"].own.held.values()] == ["a.csv", "b.csv"]
+
+
+def test_a_link_about_three_tables_takes_its_files_in_any_order_and_under_any_names():
+    files = {f"{kind}.csv": blobs(seed=seed) for seed, kind in enumerate("abc", 1)}
+    arms = [moved(from_preset("headline"), read_table(name, data), [0]).arms[0] for name, data in files.items()]
+    lab = open_lab(**encode(Link(arms=tuple(arms), names=("a", "b", "c"))))
+    for name in ("b.csv", "c.csv", "a.csv"):
+        assert not on_stage(lab)
+        lab = drop(lab, f"my {name}", files[name])
+        assert list(lab.warning) == []
+    assert on_stage(lab)
+    assert [arm.data_name for arm in link_of(lab).arms] == ["my a.csv", "my b.csv", "my c.csv"]
+    trained(lab).advance(steps=1)
 
 
 def test_one_network_can_have_the_table_and_the_other_what_comes_along():

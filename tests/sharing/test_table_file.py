@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import gzip
 import io
+import time
 import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bnviz.experiment.own_table import MAX_BYTES, MAX_CLASSES, MAX_FEATURES, MAX_ROWS
 from bnviz.sharing.table_file import read_table
-from bnviz.sharing.table_text import LISTED, TableFileError, read_head
+from bnviz.sharing.table_text import LISTED, NUMBER, THOUSANDS, TableFileError, read_head
 from tests.own_tables import blobs, iris, written
 
 WORD = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
     lambda text: text == text.strip() and text and not any(sign in "0123456789\ufeff" for sign in text)
 )
-NUMBER = st.floats(-1e30, 1e30, allow_nan=False) | st.integers(-1000, 1000).map(float)
+NUMBERS = st.floats(-1e30, 1e30, allow_nan=False) | st.integers(-1000, 1000).map(float)
 FORMS = {"comma": (",", "."), "semicolon": (";", "."), "tab": ("\t", "."), "german": (";", ","), "excel": ("\t", ",")}
 
 
@@ -43,7 +44,7 @@ def tables(draw):
     features, classes = draw(st.integers(2, 6)), draw(st.lists(WORD, min_size=2, max_size=5, unique=True))
     names = draw(st.lists(WORD, min_size=features + 1, max_size=features + 1, unique=True))
     label = draw(st.integers(1, features + 1))
-    few = draw(st.lists(st.lists(NUMBER, min_size=features, max_size=features), min_size=5, max_size=8))
+    few = draw(st.lists(st.lists(NUMBERS, min_size=features, max_size=features), min_size=5, max_size=8))
     return names, label, [classes[index % len(classes)] for index in range(40)], (few * 8)[:40]
 
 
@@ -57,6 +58,8 @@ def test_any_table_that_is_written_in_any_form_is_read_back_exactly(table, form,
     separator, decimal = FORMS[form]
     cells = [[repr(value).replace(".", decimal) for value in row] for row in numbers]
     rows = [[*row[: label - 1], kind, *row[label - 1 :]] for row, kind in zip(cells, classes, strict=True)]
+    commas = [cell for row in cells for cell in row if "," in cell]
+    assume(not commas or not all(map(THOUSANDS.fullmatch, commas)))
     options = {"delimiter": separator, "quoting": quoting, "lineterminator": line}
     data = written([names] if header else [], **options) + blank.format(line).replace(",", separator).encode()
     data = b"\xef\xbb\xbf" * mark + data + written(rows, **options)
@@ -106,6 +109,8 @@ def test_an_unlucky_file_with_one_cell_changed_is_refused_at_this_cell():
         ("1e999", "inf is too large"),
         ("1e308", "1e+308 is too large"),
         ('"5,1"', "'5,1' has a decimal comma: write a point, or separate the columns by semicolons"),
+        ('"1,100"', "'1,100' may be 1100 or 1.1: write 1100, or 1.100 with a point"),
+        ('"1,100,200.5"', "'1,100,200.5' has thousands separators: write 1100200.5"),
         ("1_000", "'1_000' is not a number"),
         ("٣", "'٣' is not a number"),
         ("0x10", "'0x10' is not a number"),
@@ -139,6 +144,7 @@ def test_a_cell_that_is_no_number_is_named_with_what_to_do(cell, said):
         (changed(1, 2, "species"), "row 1, column 5: 'species' is the name of column 2 too"),
         (changed(1, 1, ""), "row 1, column 1: the column has no name: if it only counts the rows, leave it out"),
         (changed(1, 2, '"a\tb"'), "row 1, column 2: the name holds a sign that can't be shown"),
+        (changed(1, 2, "x" * 101), "row 1, column 2: a column's name has at most 100 signs; 'xxx"),
         (changed(30, 5, ""), "row 30, column 'species': the class is missing"),
         (changed(30, 5, "x" * 41), "row 30, column 'species': a class has at most 40 signs"),
         (changed(30, 5, '"open'), "row 30: a quote is opened and not closed"),
@@ -161,6 +167,58 @@ def test_a_cell_that_is_no_number_is_named_with_what_to_do(cell, said):
 def test_what_is_no_table_is_refused_with_the_reason(data, said):
     (problem,) = problems_of(data)
     assert said in problem
+
+
+def with_commas(*cells: str, separator: str = "\t") -> bytes:
+    """Sixty rows, whose first cells are these over and over."""
+    rows = [[cells[index % len(cells)], index, f"k{index % 2}"] for index in range(60)]
+    return written([["price", "n", "kind"], *rows], delimiter=separator)
+
+
+@pytest.mark.parametrize("separator", ["\t", ";"])
+def test_commas_that_all_stand_before_three_digits_may_be_thousands_and_are_not_taken_for_decimals(separator):
+    (problem,) = problems_of(with_commas("7", "1,100", "-2,500", separator=separator))
+    assert problem == (
+        "row 3, column 'price': '1,100' may be 1100 or 1.1, as every comma in the numbers stands before three digits: "
+        "write all of them without thousands separators, as 1100, or with a decimal point, as 1.100"
+    )
+    assert "'1,100,200' has thousands separators: write 1100200" in problems_of(with_commas("1,100,200"))[0]
+    assert "'1,100.5' has thousands separators: write 1100.5" in problems_of(with_commas("1,100.5"))[0]
+
+
+@pytest.mark.parametrize("clear", ["0,500", "1100,250", "2,5", "1,100e3", "-,125"])
+def test_one_comma_that_can_be_no_thousands_separator_makes_all_of_them_decimal_signs(clear):
+    found = read_table("mine.csv", with_commas("1,100", clear))
+    assert found.x[:2, 0].tolist() == [1.1, float(clear.replace(",", "."))]
+    assert found.ref.decimal_comma
+
+
+@pytest.mark.parametrize("cell", ["1" * 130_000 + "x", "." + "1" * 130_000 + "x", "-" * 130_000, "1" * 130_000])
+@pytest.mark.parametrize("row", [1, 2, 30])
+def test_a_cell_that_is_too_long_is_named_wherever_it_stands(cell, row):
+    (problem,) = problems_of(changed(row, 3, cell))
+    column = "3" if row == 1 else "'petal length'"
+    assert problem.startswith(f"row {row}, column {column}: the cell has {len(cell):,} signs")
+    assert "at most 200 are read" in problem
+
+
+def test_twice_as_long_a_cell_takes_no_four_times_as_long_to_look_at():
+    def cost(digits: int) -> float:
+        texts = ["1" * digits + "x", "1" * digits + "e", "." + "1" * digits + "x", "1" * digits + "." + "1" * digits]
+        start = time.process_time()
+        for text in texts * 5:
+            NUMBER.fullmatch(text + "x")
+        return time.process_time() - start
+
+    few, many = (min(cost(digits) for _ in range(3)) for digits in (250, 4_000))
+    assert many < 100 * few, "16 times as long: 16 times the cost where it is linear, 256 times where it is squared"
+
+
+def test_only_cells_that_a_table_can_have_are_looked_at_to_find_the_separator(monkeypatch):
+    looked = []
+    monkeypatch.setattr("bnviz.sharing.table_text.is_number", lambda cell, _decimal: looked.append(cell) or False)
+    problems_of(b"1," * 1_000_000)
+    assert len(looked) <= 20 * (MAX_FEATURES + 2)
 
 
 def test_a_zip_bomb_with_the_name_of_a_table_is_not_unpacked():

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bnviz.ui.turns import turn
+from bnviz.ui.own_tables import OwnTables
+from bnviz.ui.turns import Turns
+from tests.own_tables import iris
 from tests.ui.lab import open_lab
 
 
 def test_so_many_pages_are_drawn_at_once_and_all_are_drawn():
-    turns, lock = threading.BoundedSemaphore(2), threading.Lock()
+    turns, lock = Turns(2, patience=60), threading.Lock()
     now, most = [0], [0]
     both = threading.Barrier(2)
 
     def draw(_number: int) -> None:
-        with turn(turns, patience=60):
+        with turns.turn():
             with lock:
                 now[0] += 1
                 most[0] = max(most[0], now[0])
@@ -31,26 +34,66 @@ def test_so_many_pages_are_drawn_at_once_and_all_are_drawn():
 
 
 def test_a_page_that_breaks_off_gives_its_turn_back():
-    turns = threading.BoundedSemaphore(1)
+    turns = Turns(1, patience=60)
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), turn(turns, patience=0):
+        with pytest.raises(ZeroDivisionError), turns.turn():
             raise ZeroDivisionError
-    assert turns.acquire(blocking=False)
+    assert not turns._ends
 
 
-def test_who_has_waited_long_enough_is_drawn_without_a_turn_and_gives_none_back():
-    turns = threading.BoundedSemaphore(1)
-    with turn(turns), turn(turns, patience=0.01):
+def test_of_many_who_have_waited_long_only_so_many_come_in_as_turns_have_ended():
+    now, turns_in, leave = [0.0], [], threading.Event()
+    turns = Turns(2, patience=5, clock=lambda: now[0])
+
+    def draw() -> None:
+        with turns.turn():
+            turns_in.append(now[0])
+            leave.wait(60)
+
+    def settled(count: int) -> bool:
+        deadline = time.monotonic() + 30
+        while (len(turns_in), len(turns._waiting)) != (count, 20 - count) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return (len(turns_in), len(turns._waiting)) == (count, 20 - count)
+
+    threads = [threading.Thread(target=draw) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert settled(2)
+        for count in (4, 6):  # all who wait are late, and all pages that are drawn hang
+            now[0] += 5
+            turns._let_in()
+            assert settled(count)
+    finally:
+        leave.set()
+    for thread in threads:
+        thread.join(60)
+    assert len(turns_in) == 20
+    assert not turns._ends
+    assert not turns._waiting
+
+
+def test_who_waits_comes_in_when_a_turn_has_lasted_too_long():
+    turns = Turns(1, patience=0.01)
+    with turns.turn(), turns.turn():
         pass
-    assert turns.acquire(blocking=False)
-    assert not turns.acquire(blocking=False)
+    assert not turns._ends
 
 
 def test_the_app_draws_its_pages_in_turns(monkeypatch):
-    turns = threading.BoundedSemaphore(1)
-    monkeypatch.setattr(turn.__wrapped__, "__defaults__", (turns, 0.01))
-    taken = []
-    monkeypatch.setattr("bnviz.ui.lab.stage", lambda _state: taken.append(turns.acquire(blocking=False)))
+    turns, taken = Turns(1), []
+    monkeypatch.setattr("bnviz.ui.turns.PAGES", turns)
+    monkeypatch.setattr("bnviz.ui.lab.stage", lambda _state: taken.append(len(turns._ends)))
     open_lab()
-    assert taken == [False], "it is being drawn in one"
-    assert turns.acquire(blocking=False), "and has given it back"
+    assert taken == [1], "it is being drawn in one"
+    assert not turns._ends, "and has given it back"
+
+
+def test_a_file_is_read_in_a_turn_of_its_own(monkeypatch):
+    turns, taken = Turns(1), []
+    monkeypatch.setattr("bnviz.ui.own_tables.FILES", turns)
+    monkeypatch.setattr("bnviz.ui.own_tables.SHELF.share", lambda table: taken.append(len(turns._ends)) or table)
+    OwnTables().read("iris.csv", iris())
+    assert taken == [1]
+    assert not turns._ends
