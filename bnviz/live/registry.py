@@ -80,13 +80,13 @@ class Registry:
         with self._lock:
             self._free()
             seat = self._seats.get(token or "")
-            if seat is None or not seat.run.trains:
+            if seat is None or not isinstance(seat.run, LiveRun):
                 run = LiveRun(arms, names, until, tables)
                 run.placed = False
                 return self._take(run, revision)
             if seat.revision != revision:
                 seat.revision = revision
-                seat.run.order_instead(lambda run: run.configure(arms, names, until, tables))
+                seat.run.want(arms, names, until, tables)
                 self.workers.wake(seat.run)
             return seat.token
 
