@@ -27,12 +27,16 @@ class FullError(RuntimeError):
 
 @dataclass(eq=False)
 class Seat:
-    """A session's seat: its run, the page's socket if one is open, and since when nobody watches."""
+    """A session's seat: its run, the page's socket if one is open, and since when nobody watches.
+
+    dismiss: has the socket close, from any thread.
+    """
 
     run: Watched
     revision: int
     token: str = ""
     socket: object | None = None
+    dismiss: Callable[[], None] = lambda: None
     left: float = field(default_factory=time.monotonic)
 
 

@@ -108,14 +108,14 @@ class Registry:
             self._check_room(own)
             self._check_memory(own, playback)
             if own is not None:
-                del self._seats[own.token]
+                self._remove(own)
             return self._take(playback, revision)
 
     def close_playback(self, token: str | None) -> None:
         """Give up the place of recordings that their session has closed."""
         with self._lock:
             if (seat := self._playback(token)) is not None:
-                del self._seats[seat.token]
+                self._remove(seat)
 
     def _playback(self, token: str | None) -> Seat | None:
         seat = self._seats.get(token or "")
@@ -141,7 +141,7 @@ class Registry:
                     f"{own_share:.0f} more: try again in some minutes, or record fewer steps."
                 )
             others.remove(oldest := unwatched.pop())
-            del self._seats[oldest.token]
+            self._remove(oldest)
 
     def _playbacks(self) -> list[Seat]:
         return [seat for seat in self._seats.values() if not seat.run.trains]
@@ -173,10 +173,17 @@ class Registry:
         seat.run.order(command)
         self.workers.wake(seat.run)
 
-    def sit(self, seat: Seat, socket: object) -> None:
-        """Give the seat to a page's socket; an older one loses it."""
+    def sit(self, seat: Seat, socket: object, dismiss: Callable[[], None] = lambda: None) -> bool:
+        """Give the seat to a page's socket; an older one loses it. Whether there is such a seat still.
+
+        Where the seat is removed while its page is there, `dismiss` hears of it, from any thread.
+        """
         with self._lock:
-            seat.socket = socket
+            if self._seats.get(seat.token) is not seat:
+                seat.socket = None
+                return False
+            seat.socket, seat.dismiss = socket, dismiss
+            return True
 
     def wish(self, seat: Seat, tell: Tell) -> None:
         """Ask for a place to train; `tell` hears of it, and of each change. Raises `FullError`."""
@@ -236,8 +243,12 @@ class Registry:
             self.workers.wake(run)
 
     def _remove(self, seat: Seat) -> None:
+        """A seat that has gone serves nobody any more: what its run holds is no longer counted."""
         self._seats.pop(seat.token, None)
         self._places.leave(seat)
+        if seat.socket is not None:
+            seat.socket = None
+            seat.dismiss()
 
 
 def _memory(runs: Sequence[object]) -> int:

@@ -185,7 +185,9 @@ def test_a_body_that_is_too_large_is_refused_unread(taking, token):
     assert (status, message) == (413, f"The body has at most {MAX_BODY} bytes.")
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1", "http://["]
+)
 def test_another_sites_page_takes_nothing(taking, token, origin):
     status, _ = refusal(taking, {"token": token, "what": "steps"}, Origin=origin)
     assert status == 403
