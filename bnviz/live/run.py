@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
+from bnviz.experiment.footprint import memory
 from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.experiment.verdicts import verdicts
 from bnviz.live import describe
@@ -58,6 +59,7 @@ class LiveRun:
     """A comparison that trains while its page asks for it.
 
     asked, used: when its page last pulled, and when somebody last used it: by a command, or by letting it play.
+    nbytes: what its networks and histories may come to take.
     placed: whether it may have networks made and train; where not, what it has measured can still be read.
     """
 
@@ -79,6 +81,7 @@ class LiveRun:
         self._impatient = False
         self._comparison: Comparison | None = None
         self._requested = (tuple(arms), tuple(names))
+        self.nbytes = memory(arms)
         self._tables = tables
         self._until = until
         self._wanted: Experiment | None = None
@@ -125,6 +128,7 @@ class LiveRun:
             self._inbox.clear()  # meant for the experiment before
             self._owed = 0
             self._wanted = (tuple(arms), tuple(names), until, tables)
+            self.nbytes = memory(arms)
         self.use()
 
     def _renew(self) -> None:

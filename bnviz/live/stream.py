@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
 from bnviz.live.messages import COMMANDS, MAX_LAYER, Message, whole
-from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat, taken
+from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat
 from bnviz.live.registry import Registry
 from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun, Question, to_json
 
@@ -90,8 +90,8 @@ class Stream:
         if not self.registry.sit(self.seat, self, self._dismiss):
             await _unknown(self.websocket)  # it was removed meanwhile
             return
-        if isinstance(self.seat.run, LiveRun) and self.seat.run.placed:
-            self._wish()  # it has its place already; this page is the one to hear what becomes of it
+        if isinstance(self.seat.run, LiveRun) and (self.seat.run.placed or self.registry.waits(self.seat)):
+            self._wish()  # it has its place, or its number; this page is the one to hear what becomes of it
         sender = asyncio.create_task(self._send())
         closed = False
         try:
@@ -166,7 +166,8 @@ class Stream:
         if len(self._held) >= MAX_WAITING:
             raise CommandError(f"at most {MAX_WAITING} commands may wait for a place")
         self._held.append(obey)
-        self._wish()
+        if len(self._held) == 1:
+            self._wish()
 
     def _wish_if_needed(self) -> None:
         """Ask for a place where networks have to be made before there is an answer."""
@@ -204,8 +205,7 @@ class Stream:
             self.registry.workers.wake(self.seat.run)
 
     def _queued(self, number: int) -> str:
-        none_left = taken(self.registry.limits.runs)
-        return f"{none_left}. You are number {number} in the queue; the page starts by itself."
+        return f"{self.registry.short()}. You are number {number} in the queue; the page starts by itself."
 
     def _review(self) -> None:
         """As the first in the queue, see again and again whether a place is held for nothing."""

@@ -359,7 +359,8 @@ def test_recordings_take_no_place_of_those_who_train(rng):
     for _ in range(3):
         token = registry.open_playback(None, 0, lambda: playback(history(1, 1, rng, norms=(0,))))
         registry.sit(registry.find(token), object())
-    assert not registry.crowded
+    live = registry.open(None, 0, (ExperimentConfig(width=4),), ("a",), None)
+    assert not registry.crowded(registry.find(live))
 
 
 def large(mib: int) -> Playback:

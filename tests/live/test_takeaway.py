@@ -329,6 +329,26 @@ def test_no_more_files_are_made_at_once_than_the_desk_bears():
     registry.workers.stop()
 
 
+def test_a_run_that_is_busy_keeps_no_others_file_waiting():
+    hand = Hand()
+    registry = Registry(hand)  # type: ignore[arg-type]
+    busy, other = (registry.find(registry.open(None, 0, TWINS, ["a", "b"], None)) for _ in range(2))
+
+    async def ask() -> Taken:
+        desk = Desk(at_once=1)
+        waiting = asyncio.create_task(file_of(desk, registry, busy, steps))
+        made = asyncio.create_task(file_of(desk, registry, other, steps))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        other.run.work()
+        try:
+            return await asyncio.wait_for(made, 10)
+        finally:
+            waiting.cancel()
+
+    assert json.loads(asyncio.run(asyncio.wait_for(ask(), 15)).body)["steps"] == [[0], [0]]
+
+
 def test_without_makers_nothing_is_offered(server):
     status, message = refusal(server, {"token": server.open(), "what": "csv"})
     assert status == 400
