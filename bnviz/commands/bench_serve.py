@@ -46,6 +46,7 @@ def serve(
     least_steps, cpu and client_cpu (cores), memory (MiB), health and longest_health (ms), target (updates, or null).
     """  # noqa: D301 - \b keeps the lines as they are
     from bnviz.live import bench
+    from bnviz.live.visitor import LoadError
 
     counts = runs or list(bench.COUNTS)
     try:
@@ -53,7 +54,7 @@ def serve(
             bar = stack.enter_context(typer.progressbar(length=len(counts), label="measuring", file=sys.stderr))
             address, process = (own(url), None) if url else stack.enter_context(bench.server(max(counts)))
             loads = bench.measure(address, process, counts, seconds, finished=lambda: bar.update(1))
-    except bench.LoadError as error:
+    except LoadError as error:
         raise typer.BadParameter(str(error)) from None
     if as_json:
         typer.echo("\n".join(json.dumps(vars(load)) for load in loads))

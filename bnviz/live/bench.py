@@ -13,12 +13,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from statistics import median
-from time import perf_counter, process_time
-from typing import Any
+from time import perf_counter, process_time, sleep
+from typing import Any, TextIO
 from urllib.parse import urlencode, urlsplit
 
 import psutil
@@ -27,7 +28,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin, Subprotocol
 
 from bnviz.live.routes import SOCKET
-from bnviz.live.visitor import Page, wish
+from bnviz.live.visitor import LoadError, Page, wish
 
 COUNTS = (10, 20, 30)
 MAX_COUNT, MAX_SECONDS = 200, 120.0
@@ -36,10 +37,6 @@ HEALTH_EVERY = 0.25
 PATIENCE = 60.0
 LARGEST_ANSWER = 2**25
 TARGETS = {10: 9.0, 20: 4.0, 30: 2.0}  # updates a second that each run gets, headline size, two cores
-
-
-class LoadError(RuntimeError):
-    """The server did not start, or something went wrong that makes the numbers worthless; the text says what."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +84,7 @@ class Stage:
         """Keep what a message says; whether it was the answer to a question."""
         if isinstance(message, str):
             said = json.loads(message)
-            if said["type"] in ("error", "unknown_token"):
+            if said["type"] in ("error", "unknown_token", "waiting"):  # who waits is no load
                 raise LoadError(f"the live stream says: {said.get('message', said['type'])}")
             return False
         header: dict[str, Any] = json.loads(message[4 : 4 + int.from_bytes(message[:4], "little")])
@@ -114,23 +111,42 @@ def command() -> list[str]:
 @contextmanager
 def server(runs: int) -> Iterator[tuple[str, int]]:
     """A server of the app on a free port of this machine, with places for so many runs: its address and process."""
-    variables = {"BNVIZ_LIVE_RUNS": str(runs), **os.environ}
-    with subprocess.Popen(command(), env=variables, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own
+    variables = {**os.environ, "BNVIZ_LIVE_RUNS": str(runs)}
+    with (
+        tempfile.TemporaryFile("w+") as log,  # a pipe that nobody reads would stop a server that says much
+        subprocess.Popen(command(), env=variables, stderr=log, text=True) as process,  # noqa: S603 - our own
+    ):
         try:
-            assert process.stderr is not None
-            line = process.stderr.readline()
-            found = re.search(r" at (http://\S+) ", line)
-            if found is None:
-                raise LoadError(f"the server did not start: {line.strip()}")
-            yield found[1], process.pid
+            yield _address(process, log), process.pid
         finally:
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
-        if said := process.stderr.read().strip():  # pages that are drawn, play and close are no news
+        if said := "".join(_said(log)[1:]).strip():  # pages that are drawn, play and close are no news
             raise LoadError(f"the server had something to say: {said[:1000]}")
+
+
+def _address(process: subprocess.Popen[str], log: TextIO) -> str:
+    """The address in the first line that a server writes; raises `LoadError` where it ends without."""
+    end = perf_counter() + PATIENCE
+    ended = False
+    while not ended and perf_counter() < end:
+        ended = process.poll() is not None  # before the look, so that its last words are seen
+        lines = _said(log)
+        if lines and lines[0].endswith("\n"):
+            if found := re.search(r" at (http://\S+) ", lines[0]):
+                return found[1]
+            break
+        sleep(0.05)
+    raise LoadError(f"the server did not start: {''.join(_said(log)).strip()[:1000]}")
+
+
+def _said(log: TextIO) -> list[str]:
+    """The lines that are in the log by now; its file position is the writer's too, so it is left at the end."""
+    size = os.fstat(log.fileno()).st_size
+    return os.pread(log.fileno(), size, 0).decode(errors="replace").splitlines(keepends=True)
 
 
 def measure(

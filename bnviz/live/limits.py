@@ -5,18 +5,41 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from bnviz.experiment.fields import ConfigError
 
 RUNS_A_CORE = 16
+UNKNOWN_MIB = 1024
+GRANTED = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # to a container, by its kernel
 MOST_FILES = 65_536
+MOST_MIB = 1_048_576
 
 
 class LimitError(ConfigError):
     """A variable of the environment has a value that is not allowed; the text says what is."""
+
+
+def cores() -> int:
+    """How many cores this process may use: a container or `taskset` may grant fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def half_the_memory() -> int:
+    """Half of the MiB that this process may use, from 256 on: the other half is for pages, torch and recordings."""
+    granted = []
+    with suppress(ValueError, OSError, AttributeError):  # Windows does not say it here
+        granted.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for path in GRANTED:
+        with suppress(ValueError, OSError):  # "max": no limit
+            granted.append(int(Path(path).read_text()))
+    return min(max(256, min(granted) // 2**21), MOST_MIB) if granted else UNKNOWN_MIB
 
 
 def _limit(variable: str, default: int | Callable[[], int], low: int, high: int, doc: str) -> Any:
@@ -31,8 +54,9 @@ class Limits:
     """Whole numbers, each checked; times in seconds."""
 
     runs: int = _limit(
-        "BNVIZ_LIVE_RUNS", lambda: RUNS_A_CORE * (os.cpu_count() or 1), 1, 4096, "live runs that may train at once"
+        "BNVIZ_LIVE_RUNS", lambda: min(4096, RUNS_A_CORE * cores()), 1, 4096, "live runs that may train at once"
     )
+    live_mib: int = _limit("BNVIZ_LIVE_MIB", half_the_memory, 64, MOST_MIB, "MiB that live runs may take in all")
     waiting: int = _limit("BNVIZ_WAITING", 500, 0, 10_000, "pages that may wait for a place to train")
     recordings: int = _limit("BNVIZ_RECORDINGS", 64, 1, 4096, "pages that may play recordings at once")
     recordings_mib: int = _limit("BNVIZ_RECORDINGS_MIB", 512, 64, 65_536, "MiB that these recordings may take in all")

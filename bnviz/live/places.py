@@ -4,6 +4,8 @@ A place is held by a page that plays, or that is seen and used. Who waits gets t
 seconds ago, that has been hidden for a minute, or that has been paused and left alone for five (both are settings).
 Where nobody waits, nobody loses anything. A run without a place is paused and keeps what it has measured, as long as
 its memory is not needed: its page can read on, and any command of its player asks for a place again.
+There are so many places, and so much memory for those who hold one: both may be what a page waits for. Who waits and
+loses the line is passed by and keeps the number for ten seconds.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from bnviz.live.limits import Limits
 from bnviz.live.run import LiveRun
 from bnviz.live.watched import Watched
 
+MIB = 2**20
 KEPT_FOR = 10.0  # seconds for a page whose connection blinked to come back, and for a new one to come at all
 ADMITTED, RELEASED = 0, -1
 Tell = Callable[[int], None]  # takes the place in the queue from 1 on, or one of these two; from any thread
@@ -27,13 +30,35 @@ class FullError(RuntimeError):
 
 @dataclass(eq=False)
 class Seat:
-    """A session's seat: its run, the page's socket if one is open, and since when nobody watches."""
+    """A session's seat: its run, the page's socket if one is open, and since when nobody watches.
+
+    dismiss: has the socket close, from any thread.
+    """
 
     run: Watched
     revision: int
     token: str = ""
     socket: object | None = None
+    dismiss: Callable[[], None] = lambda: None
     left: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Waiting:
+    """Somebody in the queue: who hears of it, and the number told last, so that nobody hears the same twice.
+
+    lost: since when the page's line is lost, if it is.
+    """
+
+    tell: Tell
+    told: int | None = None
+    lost: float | None = None
+
+    def hear(self, number: int) -> None:
+        """Tell the number if it is another one."""
+        if number != self.told:
+            self.told = number
+            self.tell(number)
 
 
 class Places:
@@ -42,12 +67,27 @@ class Places:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._held: dict[Seat, Tell] = {}
-        self._queue: dict[Seat, Tell] = {}
+        self._queue: dict[Seat, Waiting] = {}
 
     @property
-    def crowded(self) -> bool:
-        """Whether every place is held."""
-        return len(self._held) >= self._limits.runs
+    def memory(self) -> int:
+        """The bytes that the runs with a place may come to take."""
+        return sum(_run(seat).nbytes for seat in self._held)
+
+    def crowded(self, seat: Seat) -> bool:
+        """Whether there is no room for one more run, or not for this one."""
+        too_many = len(self._held) >= self._limits.runs
+        return too_many or self.memory + _run(seat).nbytes > self._limits.live_mib * MIB
+
+    def short(self) -> str:
+        """What is missing for who waits, as the beginning of a sentence."""
+        if len(self._held) >= self._limits.runs:
+            return taken(self._limits.runs)
+        return f"The {self._limits.live_mib} MiB for live runs are taken"
+
+    def waits(self, seat: Seat) -> bool:
+        """Whether the seat is in the queue."""
+        return seat in self._queue
 
     def wish(self, seat: Seat, tell: Tell) -> None:
         """Give the seat a place, or one in the queue; `tell` hears which, and each change. Raises `FullError`."""
@@ -55,39 +95,61 @@ class Places:
             self._held[seat] = tell
             tell(ADMITTED)
             return
-        if seat not in self._queue and self.crowded and len(self._queue) >= self._limits.waiting:
-            self.advance()
-            if len(self._queue) >= self._limits.waiting and self.crowded:
-                raise FullError(
-                    f"{taken(self._limits.runs)}, and as many pages wait as may: this page goes on trying by itself."
-                )
-        self._queue[seat] = tell
-        if not self.advance():
-            tell(list(self._queue).index(seat) + 1)
+        self.advance()
+        if seat not in self._queue:
+            while not self._queue and self.crowded(seat) and self._release_one():
+                pass  # where nobody may wait, there is no queue that anybody could move up in
+            if len(self._queue) >= self._limits.waiting and (self._queue or self.crowded(seat)):
+                raise FullError(f"{self.short()}, and as many pages wait as may: this page goes on trying by itself.")
+        if seat in self._queue:
+            vars(self._queue[seat]).update(tell=tell, told=None, lost=None)
+        else:
+            self._queue[seat] = Waiting(tell)
+        self.advance()
+        self._tell_all()
 
-    def unwish(self, seat: Seat) -> None:
-        """Take a page that has gone out of the queue; the others move up."""
-        if self._queue.pop(seat, None) is not None:
+    def lose(self, seat: Seat) -> None:
+        """Pass a page by whose line has gone, as long as it may come back; the others move up meanwhile."""
+        if seat in self._queue:
+            self._queue[seat].lost = time.monotonic()
             self._tell_all()
 
     def leave(self, seat: Seat) -> None:
-        """Take a seat's place for whoever is next."""
-        self.unwish(seat)
+        """Take a seat's place, or its number in the queue, for whoever is next."""
+        if self._queue.pop(seat, None) is not None:
+            self._tell_all()
         if self._held.pop(seat, None) is not None:
             _allow(seat, False)
-            self.advance()
+        self.advance()
 
-    def advance(self) -> bool:
-        """Let in as many as there is room for; whether anybody was."""
+    def resize(self, seat: Seat) -> None:
+        """Have a run whose experiment has grown beyond the memory that is left wait until there is as much."""
+        if seat in self._held and self.memory > self._limits.live_mib * MIB:
+            self._queue[seat] = Waiting(self._held.pop(seat), lost=seat.left if seat.socket is None else None)
+            _allow(seat, False)
+        self.advance()
+        self._tell_all()
+
+    def advance(self) -> None:
+        """Let in as many as there is room for, in their order."""
         before = len(self._queue)
-        while self._queue and (not self.crowded or self._release_one()):
-            seat = next(iter(self._queue))
-            tell = self._held[seat] = self._queue.pop(seat)
+        now = time.monotonic()
+        for seat, waiting in list(self._queue.items()):
+            if waiting.lost is not None and now - waiting.lost > KEPT_FOR:
+                del self._queue[seat]
+        for seat in self._present():
+            while self.crowded(seat) and self._release_one():
+                pass
+            if self.crowded(seat):
+                break
+            tell = self._held[seat] = self._queue.pop(seat).tell
             _allow(seat, True)
             tell(ADMITTED)
         if len(self._queue) < before:
             self._tell_all()
-        return len(self._queue) < before
+
+    def _present(self) -> list[Seat]:
+        return [seat for seat, waiting in self._queue.items() if waiting.lost is None]
 
     def _release_one(self) -> bool:
         """Take the place that has been unused longest from its run; whether one was free to be taken."""
@@ -104,8 +166,7 @@ class Places:
 
     def _unused_since(self, seat: Seat, now: float) -> float | None:
         """Since when a place has been held for nothing; None where its time is not over."""
-        run = seat.run
-        assert isinstance(run, LiveRun), "only who trains needs a place"
+        run = _run(seat)
         if seat.socket is None:
             return seat.left if now - seat.left > KEPT_FOR else None
         if now - run.asked > self._limits.held_hidden:
@@ -115,8 +176,8 @@ class Places:
         return None
 
     def _tell_all(self) -> None:
-        for number, tell in enumerate(self._queue.values(), 1):
-            tell(number)
+        for number, seat in enumerate(self._present(), 1):
+            self._queue[seat].hear(number)
 
 
 def taken(runs: int) -> str:
@@ -124,7 +185,12 @@ def taken(runs: int) -> str:
     return f"All {runs} places for live runs are taken" if runs > 1 else "The only place for a live run is taken"
 
 
-def _allow(seat: Seat, placed: bool) -> None:
+def _run(seat: Seat) -> LiveRun:
     assert isinstance(seat.run, LiveRun), "only who trains needs a place"
-    seat.run.use()
-    seat.run.placed = placed
+    return seat.run
+
+
+def _allow(seat: Seat, placed: bool) -> None:
+    run = _run(seat)
+    run.use()
+    run.placed = placed

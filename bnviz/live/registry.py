@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.footprint import memory
 from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.live.limits import Limits, limits
-from bnviz.live.places import KEPT_FOR, FullError, Places, Seat, Tell
+from bnviz.live.places import KEPT_FOR, MIB, FullError, Places, Seat, Tell
 from bnviz.live.playback import Playback
 from bnviz.live.run import Command, LiveRun
 from bnviz.live.workers import Workers
 
 MAX_SEATS = 1000
-MIB = 2**20
 SWEPT_AFTER = 0.5  # seconds beyond a seat's time: a hall of pages that left together is swept once
 
 
@@ -75,20 +75,33 @@ class Registry:
         """Return the token of the session's run, which starts anew where `revision` is another than before.
 
         The run alone holds the session's own `tables`, for as long as it needs them: no other can reach them. An
-        unknown or freed token gets a new run and a new token. Raises `FullError` where no seat is left for it.
+        unknown or freed token gets a new run and a new token. Raises `FullError` where no seat is left for it, and
+        where it takes more memory than all live runs may.
         """
+        self._check_size(arms)
         with self._lock:
             self._free()
             seat = self._seats.get(token or "")
-            if seat is None or not seat.run.trains:
+            if seat is None or not isinstance(seat.run, LiveRun):
                 run = LiveRun(arms, names, until, tables)
                 run.placed = False
                 return self._take(run, revision)
             if seat.revision != revision:
                 seat.revision = revision
-                seat.run.order_instead(lambda run: run.configure(arms, names, until, tables))
+                seat.run.want(arms, names, until, tables)
+                self._places.resize(seat)
+                self._dissolve()
                 self.workers.wake(seat.run)
             return seat.token
+
+    def _check_size(self, arms: Sequence[ExperimentConfig]) -> None:
+        """Refuse what no waiting helps."""
+        most = self.limits.live_mib
+        if (size := memory(arms)) > most * MIB:
+            raise FullError(
+                f"This experiment takes about {size / MIB:,.0f} MiB, and live runs may take {most:,} MiB in all on "
+                "this server: choose fewer networks, fewer layers, a smaller width or a smaller batch."
+            )
 
     def open_playback(self, token: str | None, revision: int, make: Callable[[], Playback]) -> str:
         """Return the token of the session's recordings; `make` opens them where this revision of them is not held.
@@ -108,14 +121,14 @@ class Registry:
             self._check_room(own)
             self._check_memory(own, playback)
             if own is not None:
-                del self._seats[own.token]
+                self._remove(own)
             return self._take(playback, revision)
 
     def close_playback(self, token: str | None) -> None:
         """Give up the place of recordings that their session has closed."""
         with self._lock:
             if (seat := self._playback(token)) is not None:
-                del self._seats[seat.token]
+                self._remove(seat)
 
     def _playback(self, token: str | None) -> Seat | None:
         seat = self._seats.get(token or "")
@@ -141,7 +154,7 @@ class Registry:
                     f"{own_share:.0f} more: try again in some minutes, or record fewer steps."
                 )
             others.remove(oldest := unwatched.pop())
-            del self._seats[oldest.token]
+            self._remove(oldest)
 
     def _playbacks(self) -> list[Seat]:
         return [seat for seat in self._seats.values() if not seat.run.trains]
@@ -162,33 +175,51 @@ class Registry:
             self._free()
             return self._seats.get(token)
 
-    @property
-    def crowded(self) -> bool:
-        """Whether as many runs have a place as this server trains at once."""
+    def crowded(self, seat: Seat) -> bool:
+        """Whether this server has no room to train one more run, or not this one."""
         with self._lock:
-            return self._places.crowded
+            return self._places.crowded(seat)
+
+    def short(self) -> str:
+        """What is missing for who waits, as the beginning of a sentence."""
+        with self._lock:
+            return self._places.short()
+
+    def waits(self, seat: Seat) -> bool:
+        """Whether the seat waits for a place."""
+        with self._lock:
+            return self._places.waits(seat)
 
     def command(self, seat: Seat, command: Command) -> None:
         """Have the run do something at its next turn; raises `CommandError` where too many commands wait."""
         seat.run.order(command)
         self.workers.wake(seat.run)
 
-    def sit(self, seat: Seat, socket: object) -> None:
-        """Give the seat to a page's socket; an older one loses it."""
+    def sit(self, seat: Seat, socket: object, dismiss: Callable[[], None] = lambda: None) -> bool:
+        """Give the seat to a page's socket; an older one loses it. Whether there is such a seat still.
+
+        Where the seat is removed while its page is there, `dismiss` hears of it, from any thread.
+        """
         with self._lock:
-            seat.socket = socket
+            if self._seats.get(seat.token) is not seat:
+                seat.socket = None
+                return False
+            seat.socket, seat.dismiss = socket, dismiss
+            return True
 
     def wish(self, seat: Seat, tell: Tell) -> None:
         """Ask for a place to train; `tell` hears of it, and of each change. Raises `FullError`."""
         with self._lock:
             if seat.socket is not None:  # who has gone meanwhile wants none
                 self._places.wish(seat, tell)
+                self._dissolve()
 
     def review(self) -> float | None:
         """Free what nobody needs any more, and let in who waits; when to look again, as far as is known."""
         with self._lock:
             self._free()
             self._places.advance()
+            self._dissolve()
             left = [seat.left for seat in self._seats.values() if seat.socket is None]
         return min(left) + self.limits.freed_after + SWEPT_AFTER if left else None
 
@@ -201,7 +232,7 @@ class Registry:
             if seat.socket is not socket:
                 return
             seat.socket, seat.left = None, time.monotonic()
-            self._places.unwish(seat)
+            self._places.lose(seat)
             if closed:
                 self._remove(seat)
         seat.run.ask(None)
@@ -227,17 +258,26 @@ class Registry:
         self._dissolve()
 
     def _dissolve(self) -> None:
-        """Of the runs without a place, half as many as there are places may keep their networks, the latest used."""
+        """Of the runs without a place, half as many as there are places may keep their networks, the latest used.
+
+        They share the memory with those that have one, and come after them.
+        """
         live = [seat.run for seat in self._seats.values() if isinstance(seat.run, LiveRun)]
-        kept = [run for run in live if run.started and not run.placed]
-        too_many = len(kept) - max(1, self.limits.runs // 2)
-        for run in sorted(kept, key=lambda run: run.asked)[: max(0, too_many)]:
-            run.order_instead(LiveRun.dissolve)
-            self.workers.wake(run)
+        kept = sorted((run for run in live if run.started and not run.placed), key=lambda run: -run.asked)
+        taken, most = self._places.memory, max(1, self.limits.runs // 2)
+        for number, run in enumerate(kept):
+            taken += run.nbytes
+            if number >= most or taken > self.limits.live_mib * MIB:
+                run.order_instead(LiveRun.dissolve)
+                self.workers.wake(run)
 
     def _remove(self, seat: Seat) -> None:
+        """A seat that has gone serves nobody any more: what its run holds is no longer counted."""
         self._seats.pop(seat.token, None)
         self._places.leave(seat)
+        if seat.socket is not None:
+            seat.socket = None
+            seat.dismiss()
 
 
 def _memory(runs: Sequence[object]) -> int:

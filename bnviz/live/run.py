@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
+from bnviz.experiment.footprint import memory
 from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.experiment.verdicts import verdicts
 from bnviz.live import describe
@@ -40,6 +41,7 @@ class CommandError(ValueError):
 
 Message = str | bytes
 Command = Callable[["LiveRun"], None]
+Experiment = tuple[tuple[ExperimentConfig, ...], tuple[str, ...], int | None, Tables]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +59,7 @@ class LiveRun:
     """A comparison that trains while its page asks for it.
 
     asked, used: when its page last pulled, and when somebody last used it: by a command, or by letting it play.
+    nbytes: what its networks and histories may come to take.
     placed: whether it may have networks made and train; where not, what it has measured can still be read.
     """
 
@@ -78,8 +81,10 @@ class LiveRun:
         self._impatient = False
         self._comparison: Comparison | None = None
         self._requested = (tuple(arms), tuple(names))
+        self.nbytes = memory(arms)
         self._tables = tables
         self._until = until
+        self._wanted: Experiment | None = None
         self._measurements = Measurements()
         self.copies = Copies()
         self._reset_player()
@@ -114,8 +119,29 @@ class LiveRun:
             self._owed = 0
             self._inbox.append(command)
 
+    def want(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None, tables: Tables) -> None:
+        """Have the run start anew with another experiment before all else, whatever becomes of its commands.
+
+        A page says once what it wants: neither a line that blinks, nor a lost place, nor an error takes that back.
+        """
+        with self._lock:
+            self._inbox.clear()  # meant for the experiment before
+            self._owed = 0
+            self._wanted = (tuple(arms), tuple(names), until, tables)
+            self.nbytes = memory(arms)
+        self.use()
+
+    def _renew(self) -> None:
+        """Begin the experiment that is wanted, if another one is."""
+        with self._lock:
+            wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            self.configure(*wanted)
+
     def _next_command(self) -> Command | None:
         with self._lock:  # between a look and a taking, the inbox may be emptied
+            if self._wanted is not None:
+                return LiveRun._renew  # what waits was ordered after it
             return self._inbox.popleft() if self._inbox else None
 
     def ask(self, question: Question | None) -> None:
@@ -259,6 +285,7 @@ class LiveRun:
     def work(self) -> float | None:
         """Use one turn: obey, train for a slice, answer. Return when the next turn is due, None where nothing waits."""
         now = time.monotonic()
+        self._renew()
         self.copies.serve(self.copy)
         while not self._owed and time.monotonic() - now < SLICE and (command := self._next_command()) is not None:
             command(self)
@@ -266,7 +293,7 @@ class LiveRun:
         watched = now - self.asked < UNWATCHED_AFTER
         if self._owed:
             self._pay(now)
-        elif self.playing and watched:
+        elif self.playing and watched and self.placed:
             self.used = now
             self._train(now)
         measuring = watched and self._measurements.waiting
@@ -275,7 +302,7 @@ class LiveRun:
         self._answer()
         if self._inbox or self._owed or measuring:
             return now
-        if not (self.playing and watched):
+        if not (self.playing and watched and self.placed):
             return None
         return self._next_step if self.speed else now
 

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
 from bnviz.live.messages import COMMANDS, MAX_LAYER, Message, whole
-from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat, taken
+from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat
 from bnviz.live.registry import Registry
 from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun, Question, to_json
 
@@ -34,7 +34,10 @@ SENT_WITHIN = 10.0
 def same_origin(connection: HTTPConnection) -> bool:
     """Whether the page that asks came from this server; a client that is no browser sends no origin."""
     origin = connection.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+    try:
+        return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+    except ValueError:  # no address at all
+        return False
 
 
 class EndedError(Exception):
@@ -84,9 +87,11 @@ class Stream:
         older, self.seat.socket = self.seat.socket, self
         if isinstance(older, Stream):
             await older.hand_over()
-        self.registry.sit(self.seat, self)
-        if isinstance(self.seat.run, LiveRun) and self.seat.run.placed:
-            self._wish()  # it has its place already; this page is the one to hear what becomes of it
+        if not self.registry.sit(self.seat, self, self._dismiss):
+            await _unknown(self.websocket)  # it was removed meanwhile
+            return
+        if isinstance(self.seat.run, LiveRun) and (self.seat.run.placed or self.registry.waits(self.seat)):
+            self._wish()  # it has its place, or its number; this page is the one to hear what becomes of it
         sender = asyncio.create_task(self._send())
         closed = False
         try:
@@ -112,9 +117,14 @@ class Stream:
                 await self.websocket.close(ended.code)
 
     async def hand_over(self) -> None:
-        """Close this socket because a newer page shows the run."""
-        with suppress(RuntimeError):  # it was closing already
-            await self.websocket.close(REPLACED)
+        """Close this socket because a newer page shows the run, or something else in its place."""
+        with suppress(RuntimeError, TimeoutError):  # it was closing already
+            async with asyncio.timeout(SENT_WITHIN):
+                await self.websocket.close(REPLACED)
+
+    def _dismiss(self) -> None:
+        """Close this socket because its seat has gone: a page that stayed would hold what is no longer counted."""
+        self._from_worker(lambda _: setattr(self, "_ending", self._loop.create_task(self.hand_over())), None)
 
     def _receive(self, text: str) -> None:
         try:
@@ -156,7 +166,8 @@ class Stream:
         if len(self._held) >= MAX_WAITING:
             raise CommandError(f"at most {MAX_WAITING} commands may wait for a place")
         self._held.append(obey)
-        self._wish()
+        if len(self._held) == 1:
+            self._wish()
 
     def _wish_if_needed(self) -> None:
         """Ask for a place where networks have to be made before there is an answer."""
@@ -194,8 +205,7 @@ class Stream:
             self.registry.workers.wake(self.seat.run)
 
     def _queued(self, number: int) -> str:
-        none_left = taken(self.registry.limits.runs)
-        return f"{none_left}. You are number {number} in the queue; the page starts by itself."
+        return f"{self.registry.short()}. You are number {number} in the queue; the page starts by itself."
 
     def _review(self) -> None:
         """As the first in the queue, see again and again whether a place is held for nothing."""
@@ -272,6 +282,12 @@ def _error(error: Exception) -> str:
     return json.dumps({"type": "error", "message": str(error)})
 
 
+async def _unknown(websocket: WebSocket) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError):
+        await websocket.send_text('{"type":"unknown_token"}')
+        await websocket.close(1008)
+
+
 def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
     """Return the WebSocket endpoint over a registry."""
 
@@ -282,8 +298,7 @@ def endpoint(registry: Registry) -> Callable[[WebSocket], Any]:
         await websocket.accept()
         seat = registry.find(websocket.query_params.get("token", ""))
         if seat is None:
-            await websocket.send_text('{"type":"unknown_token"}')
-            await websocket.close(1008)
+            await _unknown(websocket)
             return
         await Stream(websocket, registry, seat).serve()
 

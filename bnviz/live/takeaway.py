@@ -112,8 +112,8 @@ class Desk:
             raise BusyError
         self._runs[run] += 1
         try:
+            copy = await _copy(registry, seat)  # a run that is busy keeps no other's file waiting
             async with self._turn:
-                copy = await _copy(registry, seat)
                 taken = await run_in_threadpool(maker, copy, wish)
             del copy
             yield taken
@@ -238,7 +238,7 @@ def _seat(registry: Registry, token: str) -> Seat:
     seat = registry.find(token)
     if seat is None:
         raise RefusedError(404, "The app no longer knows this run: reload the page.")
-    if not seat.run.started and registry.crowded:
+    if not seat.run.started and registry.crowded(seat):
         raise BusyError  # it would have to be built first
     return seat
 

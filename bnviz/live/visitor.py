@@ -12,7 +12,11 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 FOLLOWED_BY_ANOTHER = 2  # a script's end that is not the page's
 
 
-class PageError(RuntimeError):
+class LoadError(RuntimeError):
+    """The server did not start, or something went wrong that makes the numbers worthless; the text says what."""
+
+
+class PageError(LoadError):
     """The page shows an error, or mounts no stage."""
 
 

@@ -12,12 +12,12 @@ import heapq
 import itertools
 import logging
 import math
-import os
 import threading
 import time
 from contextlib import suppress
 from weakref import WeakKeyDictionary
 
+from bnviz.live.limits import cores
 from bnviz.live.watched import Worked
 
 LOG = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Workers:
     """
 
     def __init__(self, count: int | None = None) -> None:
-        self._count = count or max(1, os.cpu_count() or 1)
+        self._count = count or cores()
         self._condition = threading.Condition()
         self._due: list[tuple[float, int, Worked]] = []
         self._planned: dict[Worked, float] = {}

@@ -98,7 +98,9 @@ def test_bad_options_are_named(options: list[str], said: str, monkeypatch: pytes
     assert said in result.stderr
 
 
-@pytest.mark.parametrize("variable", ["BNVIZ_LIVE_RUNS", "BNVIZ_RECORDINGS_MIB", "BNVIZ_STUDY_WORKERS"])
+@pytest.mark.parametrize(
+    "variable", ["BNVIZ_LIVE_RUNS", "BNVIZ_LIVE_MIB", "BNVIZ_RECORDINGS_MIB", "BNVIZ_STUDY_WORKERS"]
+)
 def test_a_limit_that_is_no_number_is_named_with_what_is_allowed(variable: str):
     said = refusal([*COMMAND, "serve", "--port", "0"], variable)
     assert said.returncode == 2
@@ -121,9 +123,12 @@ def refusal(command: list[str], variable: str) -> subprocess.CompletedProcess[st
 
 
 def test_the_start_line_says_the_limits_that_hold():
-    with served(BNVIZ_LIVE_RUNS="7", BNVIZ_WAITING="9", BNVIZ_RECORDINGS_MIB="100") as (process, _url):
+    with served(BNVIZ_LIVE_RUNS="7", BNVIZ_LIVE_MIB="300", BNVIZ_WAITING="9", BNVIZ_RECORDINGS_MIB="100") as (
+        process,
+        _url,
+    ):
         line = process.start_line  # type: ignore[attr-defined]
-    assert "at most 7 live runs and 9 waiting, 64 recordings of 100 MiB in all" in line
+    assert "at most 7 live runs of 300 MiB in all and 9 waiting, 64 recordings of 100 MiB in all" in line
 
 
 def test_a_variable_stands_in_for_an_option_and_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch):

@@ -13,8 +13,9 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from bnviz.commands.bench_serve import own, table
-from bnviz.live.bench import Load, LoadError, Stage, server
-from bnviz.live.visitor import Page, PageError, wish
+from bnviz.live.bench import Load, Stage, server
+from bnviz.live.visitor import LoadError, Page, PageError, wish
+from tests.live.conftest import wait_for
 
 
 def finished(status: int = 0) -> bytes:
@@ -43,7 +44,7 @@ def test_a_page_that_shows_an_error_or_no_stage_says_so():
     message.delta.new_element.exception.type = "ZeroDivisionError"
     with pytest.raises(PageError, match="ZeroDivisionError"):
         Page().take(message.SerializeToString())
-    with pytest.raises(PageError, match="no live stage"):
+    with pytest.raises(LoadError, match="no live stage"):
         Page().take(finished())
 
 
@@ -69,6 +70,8 @@ def test_a_stage_counts_updates_that_bring_something_and_asks_on_from_there():
     assert stage.known == {"generation": 3, "cursor": 11, "layer_cursor": 10}
     with pytest.raises(LoadError, match="places"):
         stage._take('{"type":"error","message":"All places are taken"}')
+    with pytest.raises(LoadError, match="number 1 in the queue"):
+        stage._take('{"type":"waiting","place":1,"message":"You are number 1 in the queue"}')
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8501", "http://localhost:1/", "http://[::1]:8501"])
@@ -87,10 +90,29 @@ def test_no_other_machine_is_put_under_load(url):
 
 
 def test_a_server_that_writes_to_its_log_spoils_the_measurement(monkeypatch):
-    said = r"import sys; sys.stderr.write('bnviz at http://127.0.0.1:1 (\noh')"
+    assert_runs = "import os, sys; assert os.environ['BNVIZ_LIVE_RUNS'] == '1'; "
+    monkeypatch.setenv("BNVIZ_LIVE_RUNS", "77")
+    said = assert_runs + r"sys.stderr.write('bnviz at http://127.0.0.1:1 (\noh')"
     monkeypatch.setattr("bnviz.live.bench.command", lambda: [sys.executable, "-c", said])
     with pytest.raises(LoadError, match="something to say: oh"), server(1) as (url, _process):
         assert url == "http://127.0.0.1:1"
+
+
+def test_a_server_that_says_more_than_a_pipe_holds_does_not_stop_at_it(monkeypatch, tmp_path):
+    done = tmp_path / "done"
+    script = (
+        "import sys, pathlib; sys.stderr.write('bnviz at http://127.0.0.1:1 (\\n' + 'oh' * 500_000); "
+        f"sys.stderr.flush(); pathlib.Path({str(done)!r}).touch()"
+    )
+    monkeypatch.setattr("bnviz.live.bench.command", lambda: [sys.executable, "-c", script])
+    with pytest.raises(LoadError, match="something to say: oh"), server(1):
+        wait_for(done.exists, "the server to have said it all")
+
+
+def test_a_server_that_does_not_start_is_quoted(monkeypatch):
+    monkeypatch.setattr("bnviz.live.bench.command", lambda: [sys.executable, "-c", "raise SystemExit('no port')"])
+    with pytest.raises(LoadError, match="did not start: no port"), server(1):
+        pass
 
 
 def test_the_table_says_each_count_and_leaves_out_what_cannot_be_seen():

@@ -9,14 +9,41 @@ from dataclasses import fields
 
 import pytest
 
-from bnviz.live.limits import RUNS_A_CORE, LimitError, Limits, read
+from bnviz.live.limits import RUNS_A_CORE, UNKNOWN_MIB, LimitError, Limits, cores, half_the_memory, read
 
 ITEMS = {item.metadata["variable"]: item for item in fields(Limits)}
 
 
 def test_without_variables_the_defaults_hold_sixteen_runs_a_core():
     assert read({}) == Limits() == read(dict.fromkeys(ITEMS, " "))
-    assert Limits().runs == RUNS_A_CORE * (os.cpu_count() or 1)
+    assert Limits().runs == RUNS_A_CORE * cores()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux grants cores to a process")
+def test_a_process_that_may_use_one_core_counts_one():
+    script = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]); from bnviz.live.limits import Limits; "
+        "from bnviz.live.workers import Workers; print(Limits().runs, Workers()._count)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(RUNS_A_CORE), "1"]
+
+
+@pytest.mark.parametrize(
+    ("granted", "mib"), [("2147483648", 1024), ("104857600", 256), ("max", None), ("9223372036854771712", None)]
+)
+def test_live_runs_may_take_half_of_what_the_machine_or_its_container_grants(monkeypatch, tmp_path, granted, mib):
+    monkeypatch.setattr("os.sysconf", {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 2**14}.__getitem__, raising=False)
+    path = tmp_path / "memory.max"
+    path.write_text(granted + "\n")
+    monkeypatch.setattr("bnviz.live.limits.GRANTED", (str(tmp_path / "none"), str(path)))
+    assert half_the_memory() == (mib or 2**13), "16 GiB are in the machine"
+
+
+def test_where_nobody_says_how_much_memory_there_is_a_gib_is_assumed(monkeypatch):
+    monkeypatch.delattr("os.sysconf", raising=False)
+    monkeypatch.setattr("bnviz.live.limits.GRANTED", ())
+    assert half_the_memory() == UNKNOWN_MIB
 
 
 @pytest.mark.parametrize("variable", ITEMS)

@@ -13,8 +13,9 @@ import bnviz.live.places
 import bnviz.live.registry
 import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig
+from bnviz.experiment.footprint import memory
 from bnviz.live.limits import Limits
-from bnviz.live.places import ADMITTED, KEPT_FOR, RELEASED, FullError, Seat, taken
+from bnviz.live.places import ADMITTED, KEPT_FOR, MIB, RELEASED, FullError, Seat, taken
 from bnviz.live.registry import Registry
 from bnviz.live.run import LiveRun
 from tests.live.test_registry import Hand
@@ -25,9 +26,9 @@ ARMS = (ExperimentConfig(width=4), ExperimentConfig(width=4, normalization="batc
 class Guest:
     """A page with its seat: `heard` is what it was told last, of all that it was told."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, arms: tuple[ExperimentConfig, ...] = ARMS) -> None:
         self.registry = registry
-        self.token = registry.open(None, 0, ARMS, ("a", "b"), None)
+        self.token = registry.open(None, 0, arms, ("a", "b"), None)
         self.told: list[int] = []
         seat = registry.find(self.token)
         assert seat is not None
@@ -193,3 +194,92 @@ def test_a_page_that_asks_again_keeps_its_number():
 
 def test_the_sentence_counts_the_places():
     assert taken(32) == "All 32 places for live runs are taken"
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+LARGE = tuple(ExperimentConfig(hidden_layers=6, width=512, optimizer="adam", seed=n) for n in range(2))
+LARGE_MIB = memory(LARGE) // MIB + 1
+
+
+def test_a_run_that_does_not_fit_into_what_is_left_waits_for_it_like_for_a_place():
+    registry = house(runs=10, live_mib=LARGE_MIB + 2 * memory(ARMS) // MIB)
+    small, large, late = Guest(registry).come(), Guest(registry, LARGE).come(), Guest(registry, LARGE).come()
+    assert (small.heard, large.heard, late.heard) == (ADMITTED, ADMITTED, 1)
+    assert registry.short() == f"The {registry.limits.live_mib} MiB for live runs are taken"
+    small.go(closed=True)
+    assert late.heard == 1
+    large.go(closed=True)
+    assert (late.heard, late.run.placed) == (ADMITTED, True)
+
+
+def test_what_is_larger_than_all_there_is_is_refused_with_what_to_make_smaller():
+    registry = house(runs=10, live_mib=64)
+    with pytest.raises(FullError, match="live runs may take 64 MiB in all on this server: choose fewer networks"):
+        Guest(registry, LARGE)
+    guest = Guest(registry)
+    with pytest.raises(FullError, match="64 MiB"):
+        registry.open(guest.token, 1, LARGE, ("a", "b"), None)
+
+
+def test_a_run_whose_experiment_outgrows_the_memory_waits_until_there_is_as_much():
+    registry = house(runs=10, live_mib=LARGE_MIB + memory(ARMS) // MIB)
+    one, two = Guest(registry, LARGE).come(), Guest(registry).come()
+    registry.open(two.token, 1, LARGE, ("a", "b"), None)
+    assert (two.heard, two.run.placed, one.run.placed) == (1, False, True)
+    registry.open(one.token, 1, ARMS, ("a", "b"), None)
+    assert (two.heard, two.run.placed) == (ADMITTED, True)
+
+
+def test_networks_that_are_kept_without_a_place_go_where_the_memory_is_needed(clock):
+    registry = house(runs=10, live_mib=2 * LARGE_MIB)
+    kept, train = Guest(registry, LARGE), Guest(registry, LARGE)
+    for guest in (kept, train):
+        guest.run._comparison = object()  # type: ignore[assignment]
+    train.come()
+    registry.review()
+    assert kept.run._next_command() is None, "both fit"
+    third = Guest(registry, LARGE).come()
+    assert third.heard == ADMITTED
+    registry.workers.obey(kept.run)  # type: ignore[attr-defined]
+    assert not kept.run.started
+
+
+# --- lines that blink ----------------------------------------------------------------------------
+
+
+def test_where_nobody_may_wait_a_place_held_for_nothing_is_taken_all_the_same(clock):
+    registry = house(runs=1, waiting=0)
+    holder = Guest(registry).come()
+    with pytest.raises(FullError):
+        Guest(registry).come()
+    clock.now += registry.limits.held_hidden + 1
+    assert Guest(registry).come().heard == ADMITTED
+    assert (holder.heard, holder.run.placed) == (RELEASED, False)
+
+
+def test_a_page_whose_line_blinks_in_the_queue_keeps_its_number_and_nobody_loses_by_it(clock):
+    registry = house(runs=1)
+    one, two, three, four = (Guest(registry).come() for _ in range(4))
+    two.go()
+    assert (three.heard, four.heard) == (1, 2), "meanwhile the others move up"
+    registry.sit(two.seat, two)
+    two.come()
+    assert (two.heard, three.heard, four.heard) == (1, 2, 3)
+    two.go()
+    one.go(closed=True)
+    assert (three.heard, two.run.placed, four.heard) == (ADMITTED, False, 1), "who is not there is passed by"
+    clock.now += KEPT_FOR + 1
+    registry.sit(two.seat, two)
+    two.come()
+    assert (four.heard, two.heard) == (1, 2), "who stays away for longer comes in at the end"
+
+
+def test_nobody_is_told_the_same_number_twice():
+    registry = house(runs=1)
+    guests = [Guest(registry).come() for _ in range(5)]
+    for guest in guests[1:]:
+        registry.review()
+        assert guest.told == [guests.index(guest)]
+    guests[3].go(closed=True)
+    assert [guest.told for guest in (guests[1], guests[2], guests[4])] == [[1], [2], [4, 3]]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 import bnviz.live.registry
 from bnviz.experiment.config import ExperimentConfig
@@ -21,8 +24,9 @@ from bnviz.live.places import KEPT_FOR, FullError
 from bnviz.live.playback import NO_TRAINING, Playback, Recorded
 from bnviz.live.registry import Registry
 from bnviz.live.run import LiveRun
+from bnviz.live.stream import REPLACED
 from bnviz.training.comparison import Comparison
-from tests.live.conftest import Server
+from tests.live.conftest import Server, wait_for
 from tests.live.test_registry import Hand
 from tests.live.wire import Page, sizes_of
 
@@ -279,6 +283,36 @@ def test_the_same_revision_keeps_the_place_and_opens_nothing_again(registry, rng
     assert registry.find(other) is None
 
 
+@pytest.mark.parametrize("how", ["replaced", "closed"])
+def test_a_socket_that_stays_open_holds_no_recording_that_has_gone(server: Server, rng, how):
+    made = [playback(history(2, 3, rng))]
+    token = server.registry.open_playback(None, 0, lambda: made[0])
+    held = weakref.ref(made.pop())
+    with server.connect(token) as client:
+        client.pull()
+        if how == "replaced":
+            server.registry.open_playback(token, 1, lambda: playback(history(2, 3, rng)))
+        else:
+            server.registry.close_playback(token)
+        with pytest.raises(ConnectionClosed):
+            client.socket.recv(timeout=30)
+        assert client.socket.protocol.close_code == REPLACED
+
+        def freed() -> bool:
+            gc.collect()
+            return held() is None
+
+        wait_for(freed, "its numbers to be freed")
+
+
+def test_a_seat_that_was_removed_takes_nobody_any_more(registry, rng):
+    token = registry.open_playback(None, 0, lambda: playback(history(2, 2, rng)))
+    seat = registry.find(token)
+    registry.close_playback(token)
+    assert not registry.sit(seat, object())
+    assert seat.socket is None
+
+
 def test_what_cannot_be_opened_leaves_the_place_as_it_was(registry, rng):
     token = registry.open_playback(None, 0, lambda: playback(history(2, 2, rng)))
 
@@ -325,7 +359,8 @@ def test_recordings_take_no_place_of_those_who_train(rng):
     for _ in range(3):
         token = registry.open_playback(None, 0, lambda: playback(history(1, 1, rng, norms=(0,))))
         registry.sit(registry.find(token), object())
-    assert not registry.crowded
+    live = registry.open(None, 0, (ExperimentConfig(width=4),), ("a",), None)
+    assert not registry.crowded(registry.find(live))
 
 
 def large(mib: int) -> Playback:

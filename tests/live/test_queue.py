@@ -132,6 +132,20 @@ def test_a_page_that_gave_its_place_up_is_told_reads_on_and_asks_for_it_with_pla
         bye(one)
 
 
+def test_a_page_that_takes_a_waiting_seat_over_hears_of_the_queue_without_asking(small):
+    with small.client() as one:
+        one.pull()
+        token = small.open()
+        with small.connect(token) as two:
+            two.ask()
+            assert news(two)["place"] == 1
+            with small.connect(token) as again:
+                assert news(again)["place"] == 1
+                bye(one)
+                assert news(again) == {"type": "admitted"}
+                bye(again)
+
+
 def test_a_queue_that_is_full_sends_away_with_a_sentence(small):
     with small.client() as one, small.client() as two, small.client() as three, small.client() as four:
         one.pull()
@@ -153,8 +167,9 @@ def test_what_a_waiting_page_orders_is_bounded(small):
         one.pull()
         for _ in range(33):
             two.send("step")
-        assert news(two)["place"] == 1
-        assert two.error() == "at most 32 commands may wait for a place"
+        said = {one["type"]: one for one in (news(two), news(two))}
+        assert said["waiting"]["place"] == 1
+        assert said["error"]["message"] == "at most 32 commands may wait for a place"
         bye(two)
         bye(one)
 

@@ -29,8 +29,8 @@ class Hand:
         self.woken.append(run)
 
     def obey(self, run: LiveRun) -> None:
-        while run._inbox:
-            run._inbox.popleft()(run)
+        while (command := run._next_command()) is not None:
+            command(run)
 
 
 @pytest.fixture
@@ -92,6 +92,25 @@ def test_another_revision_starts_the_run_anew_at_its_next_turn(registry):
     assert (run.generation, run.playing) == (1, False)
     assert run.comparison.stop_at == 20
     assert run.comparison.configs[0].hidden_layers == 5
+
+
+@pytest.mark.parametrize("mishap", ["blink", "release", "dissolve", "error"])
+def test_another_revision_is_not_lost_by_what_happens_before_the_runs_turn(registry, clock, mishap):
+    token, page = open_run(registry), object()
+    seat = registry.find(token)
+    registry.sit(seat, page)
+    clock.ahead = 100.0
+    registry.open(token, 1, tuple(arm.replace(hidden_layers=5) for arm in ARMS), NAMES, 20)
+    assert seat.run.used == pytest.approx(clock.monotonic(), abs=5), "who changes an experiment uses it"
+    if mishap == "blink":
+        registry.leave(seat, page)
+    elif mishap == "error":
+        seat.run.fail()
+    else:
+        seat.run.order_instead(LiveRun.abandon if mishap == "release" else LiveRun.dissolve)
+    seat.run.work()
+    assert [config.hidden_layers for config in seat.run.comparison.configs] == [5, 5]
+    assert seat.run.comparison.stop_at == 20
 
 
 def test_an_unwatched_run_is_freed_after_two_minutes_and_not_before(registry, clock):

@@ -458,6 +458,7 @@ def test_no_speed_however_small_stops_anybody_elses_training(speed):
         "http://127.0.0.1:{port}.evil.example",
         "http://user@127.0.0.1:{port}",
         "file://",
+        "http://[",
     ],
 )
 def test_a_foreign_page_may_not_open_the_stream(server, origin):

@@ -185,7 +185,9 @@ def test_a_body_that_is_too_large_is_refused_unread(taking, token):
     assert (status, message) == (413, f"The body has at most {MAX_BODY} bytes.")
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1", "http://["]
+)
 def test_another_sites_page_takes_nothing(taking, token, origin):
     status, _ = refusal(taking, {"token": token, "what": "steps"}, Origin=origin)
     assert status == 403
@@ -325,6 +327,26 @@ def test_no_more_files_are_made_at_once_than_the_desk_bears():
 
     assert asyncio.run(ask()) == [BusyError, 2]
     registry.workers.stop()
+
+
+def test_a_run_that_is_busy_keeps_no_others_file_waiting():
+    hand = Hand()
+    registry = Registry(hand)  # type: ignore[arg-type]
+    busy, other = (registry.find(registry.open(None, 0, TWINS, ["a", "b"], None)) for _ in range(2))
+
+    async def ask() -> Taken:
+        desk = Desk(at_once=1)
+        waiting = asyncio.create_task(file_of(desk, registry, busy, steps))
+        made = asyncio.create_task(file_of(desk, registry, other, steps))
+        for _ in range(20):
+            await asyncio.sleep(0)
+        other.run.work()
+        try:
+            return await asyncio.wait_for(made, 10)
+        finally:
+            waiting.cancel()
+
+    assert json.loads(asyncio.run(asyncio.wait_for(ask(), 15)).body)["steps"] == [[0], [0]]
 
 
 def test_without_makers_nothing_is_offered(server):
