@@ -69,8 +69,8 @@ def _chooser(state: RecordingsState) -> None:
         )
         most = st.get_option("server.maxUploadSize")
         st.caption(
-            f"A file over {most:,} MB is refused here; `python -m bnviz open run.bnviz` on your own machine takes larger "
-            "ones."
+            f"A file over {most:,} MB is refused here; `python -m bnviz open run.bnviz` on your own machine takes "
+            "larger ones."
         )
     with how:
         st.markdown("How to record your own model: two lines around your loop")
