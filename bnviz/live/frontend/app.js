@@ -84,6 +84,7 @@ export class App {
 
   connect(data) {
     this.link?.close();
+    clearTimeout(this.asking);
     this.token = data.token;
     this.known = false;
     this.stats.sockets += 1;
@@ -108,7 +109,13 @@ export class App {
 
   lost() {
     this.say("The app no longer knows this run; starting it again …");
+    this.askAnew();
+  }
+
+  /** The page's own line may still be down, and what is said then is lost: ask until there is another run. */
+  askAnew() {
     this.reporter.component.setTriggerValue("lost", this.token);
+    this.asking = setTimeout(() => this.askAnew(), 3000);
   }
 
   say(text, seconds) {
@@ -242,6 +249,7 @@ export class App {
     this.frames.dispose();
     this.stopKeys();
     this.lesson.close();
+    clearTimeout(this.asking);
     this.link?.close();
     this.reporter.dispose();
     this.board.dispose();
