@@ -26,7 +26,7 @@ from tests.recorder.conftest import Kept, hook_state, mlp, sgd, train, watched
 
 
 def threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("bnviz")]
+    return [thread.name for thread in threading.enumerate() if thread.name == "bnviz pauses"]
 
 
 def until(true: Callable[[], bool]) -> None:
