@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.history import MAX_BYTES, MAX_SNAPSHOTS
+from bnviz.experiment.sizes import sizes
 from bnviz.experiment.snapshot import CELLS, POINTS, QUANTILES, SURFACE_SIDE, kept_channels
 
 NUMBER = 4  # bytes
-SHAPES = {"digits": (64, 10), "breast_cancer": (30, 2), "wine": (13, 3)}  # features, classes; of planar data 2 and 2-4
-PLANAR = (2, 4)
 DATA_COPIES = 3  # the epoch in its order, and what is evaluated
 WATCHED = 3  # values of a layer that are looked at: before and after the normalization, after the activation
 SORTED = 16_384  # of these values at most are sorted, on a copy
@@ -27,8 +26,7 @@ def memory(arms: Iterable[ExperimentConfig]) -> int:
 
 
 def _network(arm: ExperimentConfig) -> int:
-    table = arm.own_table
-    features, classes = (table.features, table.classes) if table else SHAPES.get(arm.dataset, PLANAR)
+    features, classes = sizes(arm)
     width, layers = arm.width, arm.hidden_layers
     parameters = (features + 1 + 2) * width + (layers - 1) * (width + 1 + 2) * width + (width + 1) * classes
     moments = 2 if arm.optimizer == "adam" else int(arm.momentum > 0)

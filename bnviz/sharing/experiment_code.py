@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig
 from bnviz.experiment.fields import one_of, whole
+from bnviz.experiment.sizes import sizes
 from bnviz.sharing import experiment_exchange as exchange
 from bnviz.sharing import experiment_text as text
 from bnviz.sharing.experiment_keras import keras_script
@@ -169,7 +170,7 @@ def _model(config: ExperimentConfig, kinds: Sequence[str]) -> str:
         body = ["block = nn.Sequential()", *(f"block.{name} = {made}" for name, made in parts), "model.append(block)"]
     else:
         body = [f"model.append({made})" for _, made in parts if made != "nn.Identity()"]
-    classes = text.sizes(config)[1]
+    classes = sizes(config)[1]
     lines = [
         "model = nn.Sequential()",
         f"for position, inputs in enumerate({text.inputs(config)}):",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bnviz.experiment.config import BATCH_NORMALIZATIONS, ExperimentConfig
+from bnviz.experiment.sizes import sizes
 from bnviz.sharing import experiment_text as text
 from bnviz.sharing.experiment_text import call, filled, number
 
@@ -144,7 +145,7 @@ def _norm(config: ExperimentConfig) -> list[str]:
 
 
 def _model(config: ExperimentConfig) -> str:
-    features, classes = text.sizes(config)
+    features, classes = sizes(config)
     slope = "keras.layers.LeakyReLU(negative_slope=0.01)"
     made = slope if config.activation == "leaky_relu" else f'keras.layers.Activation("{config.activation}")'
     activation, norm = [f"    model.add({made})"] * (config.activation != "linear"), _norm(config)

@@ -6,15 +6,12 @@ from collections.abc import Iterable, Sequence
 from string import Template
 
 from bnviz.experiment.config import REAL_SIZES, TEST_SHARE, ExperimentConfig
+from bnviz.experiment.sizes import sizes
 from bnviz.experiment.words import VALUES
 from bnviz.sharing import experiment_table as own
 
 WIDTH = 88  # ruff's own default
 EVALUATED = 512
-SHAPES = {  # features, classes
-    "digits": (64, 10), "breast_cancer": (30, 2), "wine": (13, 3),
-    "moons": (2, 2), "circles": (2, 2), "spirals": (2, 3), "xor": (2, 2), "clusters": (2, 4),
-}  # fmt: skip
 MAKERS = {"moons": "make_moons", "circles": "make_circles", "clusters": "make_blobs"}
 STREAMS = {"WEIGHTS": 0, "BATCHES": 1, "DROPOUT": 2, "NOISE": 3}
 DEVIATIONS = {
@@ -159,12 +156,6 @@ def normalizations(config: ExperimentConfig) -> list[tuple[int, str]]:
         if turn.normalization not in (None, kinds[-1][1]):
             kinds.append((turn.step or 0, str(turn.normalization)))
     return kinds
-
-
-def sizes(config: ExperimentConfig) -> tuple[int, int]:
-    """The data's numbers of features and classes."""
-    ref = config.own_table
-    return SHAPES[config.dataset] if ref is None else (ref.features, ref.classes)
 
 
 def inputs(config: ExperimentConfig) -> str:

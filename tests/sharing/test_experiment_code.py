@@ -26,8 +26,9 @@ from bnviz.experiment.config import (
 )
 from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.presets import PRESETS
+from bnviz.experiment.sizes import SHAPES
 from bnviz.sharing.experiment_code import FRAMEWORKS, experiment_code
-from bnviz.sharing.experiment_text import SHAPES, WIDTH
+from bnviz.sharing.experiment_text import WIDTH
 from bnviz.sharing.table_file import read_table
 from bnviz.training import datasets
 from tests.own_tables import blobs, iris, written
