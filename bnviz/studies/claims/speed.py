@@ -12,10 +12,12 @@ SOONER = CLEARLY
 
 
 def _race(key: str, title: str, words: str, arms: tuple[Arm, ...], role: Role = "test") -> Experiment:
+    network = title.removeprefix("Counter-case: ")
     return Experiment(
         key=key, title=title, words=words, arms=arms, effect=Duration(WITHOUT, WITH), prediction=times(SOONER),
         predicts=f"Without BN the network needs more than {SOONER:g} times as many steps.",
-        says="Without BN the network needs {effect} as many steps to 90 % test accuracy as with it.",
+        says=f"{network[0].upper()}{network[1:]}: without BN it needs {{effect}} as many steps to 90 % test accuracy "
+        "as with BN.",
         shows="steps_to_90", label="steps to 90 % test accuracy", role=role, log=True,
     )  # fmt: skip
 
