@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route, WebSocketRoute
 
+from bnviz.live.registry import Registry
 from bnviz.live.routes import SOCKET, TAKE, assets_path, routes, warm_up
+from bnviz.live.workers import Workers
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,9 +34,9 @@ def test_the_routes_are_the_stream_the_assets_and_what_is_taken_away():
 
 def test_the_warm_up_loads_what_training_needs_and_then_does_as_it_is_told():
     done: list[str] = []
-    warm_up(then=lambda: done.append("collected")).join(timeout=60)
+    warm_up(then=lambda: done.append("collected"), registry=Registry(Workers())).join(timeout=60)
     assert done == ["collected"]
-    assert "bnviz.training.comparison" in sys.modules
+    assert "bnviz.training.comparison" in sys.modules, "where no other process trains"
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["in its folder", "from another folder"])

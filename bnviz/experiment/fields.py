@@ -17,6 +17,9 @@ class ConfigError(ValueError):
         super().__init__(message)
         self.field = field
 
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, str]]:
+        return type(self), (self.field, str(self))  # it comes back from processes that train
+
 
 def one_of(name: str, value: Any, allowed: Sequence[str], why: str = "") -> str:
     """Return the value if it is one of the allowed words; `why` says after them why there are no more."""

@@ -44,7 +44,8 @@ class Load:
     """What so many runs got of a server in so many seconds, and what it took.
 
     updates, steps: a second, the median over the runs and the least of them; cpu, client_cpu: cores used; memory: MiB,
-    resident, at the end; health: ms that the health route took, median and longest. None where it can't be seen.
+    resident, at the end, of all its processes; health: ms that the health route took, median and longest. None where it
+    can't be seen.
     """
 
     runs: int
@@ -173,8 +174,7 @@ async def _measure(url: str, process: int | None, count: int, seconds: float) ->
         health.clear()
         for stage in stages:
             stage.begin()
-        seen, began, own = psutil.Process(process) if process else None, perf_counter(), process_time()
-        used = sum(seen.cpu_times()[:2]) if seen else 0.0
+        began, own, used = perf_counter(), process_time(), _used(process)
         await _until(lambda: perf_counter() - began >= seconds, [*players, watch])
         took = perf_counter() - began
         updates = sorted(stage.updates / took for stage in stages)
@@ -182,9 +182,9 @@ async def _measure(url: str, process: int | None, count: int, seconds: float) ->
         return Load(
             runs=count, seconds=took,
             updates=median(updates), least_updates=updates[0], steps=median(steps), least_steps=steps[0],
-            cpu=(sum(seen.cpu_times()[:2]) - used) / took if seen else None,
+            cpu=(_used(process) - used) / took if process else None,
             client_cpu=(process_time() - own) / took,
-            memory=seen.memory_info().rss / 2**20 if seen else None,
+            memory=sum(one.memory_info().rss for one in _family(process)) / 2**20 if process else None,
             health=1000 * median(health), longest_health=1000 * max(health), target=TARGETS.get(count),
         )  # fmt: skip
     finally:
@@ -192,6 +192,19 @@ async def _measure(url: str, process: int | None, count: int, seconds: float) ->
             task.cancel()
         await asyncio.gather(*players, watch, return_exceptions=True)
         await asyncio.gather(*(stage.socket.close(1001) for stage in stages), return_exceptions=True)
+
+
+def _family(process: int | None) -> list[psutil.Process]:
+    """A server's process and those that train for it."""
+    if process is None:
+        return []
+    server = psutil.Process(process)
+    return [server, *server.children(recursive=True)]
+
+
+def _used(process: int | None) -> float:
+    """The CPU seconds of a server so far."""
+    return sum(sum(one.cpu_times()[:2]) for one in _family(process))
 
 
 async def _until(true: Callable[[], bool], tasks: Sequence[asyncio.Task[None]]) -> None:

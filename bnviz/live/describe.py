@@ -17,28 +17,30 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bnviz.experiment.snapshot import Array
-    from bnviz.training.comparison import Comparison
+    from bnviz.live.remote import RemoteComparison
 
 
-def arms(comparison: Comparison) -> list[dict[str, Any]]:
+def arms(comparison: RemoteComparison) -> list[dict[str, Any]]:
     """What each arm is set to now, and what was turned so far."""
     return [
         {
-            "normalization": training.planned("normalization"),
-            "learning_rate": training.planned("learning_rate"),
-            "interventions": interventions(training.config),
-            "diverged": asdict(training.diverged) if training.diverged else None,
+            "normalization": normalization,
+            "learning_rate": learning_rate,
+            "interventions": interventions(config),
+            "diverged": asdict(diverged) if diverged else None,
             "capacity": history.max_snapshots,
         }
-        for training, history in zip(comparison.trainings, comparison.histories, strict=True)
+        for (normalization, learning_rate), config, diverged, history in zip(
+            comparison.planned, comparison.configs, comparison.diverged, comparison.histories, strict=True
+        )
     ]
 
 
-def meta(comparison: Comparison, names: Sequence[str]) -> dict[str, Any]:
+def meta(comparison: RemoteComparison, names: Sequence[str]) -> dict[str, Any]:
     """What does not change in one generation: names, configurations, edges, points, images."""
     return {
         "kind": "lab",
-        **scene(comparison.trainings[0].config, comparison.tables),
+        **comparison.scene(),
         "bins": BINS,
         "quantiles": list(QUANTILES),
         "capacity": comparison.histories[0].max_snapshots,

@@ -42,6 +42,11 @@ def half_the_memory() -> int:
     return min(max(256, min(granted) // 2**21), MOST_MIB) if granted else UNKNOWN_MIB
 
 
+def one_a_core() -> int:
+    """One a core, and one a half GiB: where a process can't be forked, it takes as much before it has trained anything."""
+    return max(1, min(cores(), half_the_memory() // 256, 64))
+
+
 def _limit(variable: str, default: int | Callable[[], int], low: int, high: int, doc: str) -> Any:
     metadata = {"variable": variable, "low": low, "high": high, "doc": doc}
     if callable(default):
@@ -57,6 +62,9 @@ class Limits:
         "BNVIZ_LIVE_RUNS", lambda: min(4096, RUNS_A_CORE * cores()), 1, 4096, "live runs that may train at once"
     )
     live_mib: int = _limit("BNVIZ_LIVE_MIB", half_the_memory, 64, MOST_MIB, "MiB that live runs may take in all")
+    trainers: int = _limit(
+        "BNVIZ_TRAINERS", one_a_core, 0, 64, "processes that train live runs; 0 has them trained by the server's own"
+    )
     waiting: int = _limit("BNVIZ_WAITING", 500, 0, 10_000, "pages that may wait for a place to train")
     recordings: int = _limit("BNVIZ_RECORDINGS", 64, 1, 4096, "pages that may play recordings at once")
     recordings_mib: int = _limit("BNVIZ_RECORDINGS_MIB", 512, 64, 65_536, "MiB that these recordings may take in all")

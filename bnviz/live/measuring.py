@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bnviz.live.remote import RemoteComparison
     from bnviz.training.comparison import Comparison
     from bnviz.training.gradient_shift import GradientShift
     from bnviz.training.landscape import Landscape
@@ -23,7 +24,7 @@ class Measurements:
 
     def __init__(self) -> None:
         self._waiting: dict[str, Answer] = {}
-        self._slices: Generator[None, None, str] | None = None
+        self._under_way: str | None = None
 
     def ask(self, kind: str, answer: Answer) -> bool:
         """Put a measurement in line; False where this kind waits already."""
@@ -34,31 +35,30 @@ class Measurements:
 
     def clear(self) -> None:
         """Forget what waits and what is under way: nobody wants it any more."""
-        self._waiting, self._slices = {}, None
+        self._waiting, self._under_way = {}, None
 
     @property
     def waiting(self) -> bool:
         """Whether there is something to measure."""
         return bool(self._waiting)
 
-    def work(self, comparison: Comparison, generation: int, seconds: float) -> None:
+    def work(self, comparison: RemoteComparison, generation: int, seconds: float) -> None:
         """Go on measuring for about so long: one slice at least, and none longer than a training step of one arm."""
         end = time.monotonic() + seconds
         while self._waiting:
             kind = next(iter(self._waiting))
-            if self._slices is None:
-                self._slices = _measure(kind, comparison, generation)
-            try:
-                next(self._slices)
-            except StopIteration as finished:
-                self._slices = None
-                self._waiting.pop(kind)(finished.value)
+            afresh, self._under_way = self._under_way != kind, kind
+            found = comparison.measure(kind, end - time.monotonic(), afresh=afresh)
+            if found is not None:
+                self._under_way = None
+                message = {"type": "measured", "what": kind, "generation": generation, **found}
+                self._waiting.pop(kind)(json.dumps(message, separators=(",", ":"), allow_nan=False))
             if time.monotonic() >= end:
                 return
 
 
-def _measure(kind: str, comparison: Comparison, generation: int) -> Generator[None, None, str]:
-    """Measure all arms at the same step, whatever the run does meanwhile; return the page's message."""
+def measure_in_slices(kind: str, comparison: Comparison) -> Generator[None, None, dict[str, Any]]:
+    """Measure all arms at the same step, whatever the run does meanwhile; return that step and the arms' numbers."""
     from bnviz.training.gradient_shift import shift_in_slices
     from bnviz.training.landscape import landscape_in_slices
 
@@ -71,8 +71,7 @@ def _measure(kind: str, comparison: Comparison, generation: int) -> Generator[No
             arms.append(_landscape((yield from landscape_in_slices(rehearsal))))
         else:
             arms.append(_shift((yield from shift_in_slices(rehearsal))))
-    message = {"type": "measured", "what": kind, "generation": generation, "step": step, "arms": arms}
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)
+    return {"step": step, "arms": arms}
 
 
 def _shown(comparison: Comparison) -> Sequence[Training]:

@@ -49,6 +49,7 @@ class Playback:
     """Recordings that one page plays side by side; each is a generation of its own, so that no page mixes two."""
 
     trains = False
+    home = None
     started = placed = True
 
     def __init__(self, recorded: Recorded) -> None:

@@ -17,6 +17,7 @@ from bnviz.live.limits import Limits, limits
 from bnviz.live.places import KEPT_FOR, MIB, FullError, Places, Seat, Tell
 from bnviz.live.playback import Playback
 from bnviz.live.run import Command, LiveRun
+from bnviz.live.trainers import Trainers
 from bnviz.live.workers import Workers
 
 MAX_SEATS = 1000
@@ -27,6 +28,7 @@ class Sweep:
     """The registry's own turns at the workers: what nobody needs goes in time, also where nobody comes any more."""
 
     started = True
+    home = None
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -40,10 +42,14 @@ class Sweep:
 
 
 class Registry:
-    """Opens, finds and frees live runs; safe to call from any thread. Without limits, those of the environment hold."""
+    """Opens, finds and frees live runs; safe to call from any thread. Without limits, those of the environment hold.
 
-    def __init__(self, workers: Workers, limits: Limits | None = None) -> None:
+    Without trainers, the runs train in this process.
+    """
+
+    def __init__(self, workers: Workers, limits: Limits | None = None, trainers: Trainers | None = None) -> None:
         self.workers = workers
+        self.trainers = trainers or Trainers(0)
         self._limits = limits
         self._made: Places | None = None
         self._seats: dict[str, Seat] = {}
@@ -83,7 +89,7 @@ class Registry:
             self._free()
             seat = self._seats.get(token or "")
             if seat is None or not isinstance(seat.run, LiveRun):
-                run = LiveRun(arms, names, until, tables)
+                run = LiveRun(arms, names, until, tables, self.trainers.choose)
                 run.placed = False
                 return self._take(run, revision)
             if seat.revision != revision:
@@ -275,6 +281,9 @@ class Registry:
         """A seat that has gone serves nobody any more: what its run holds is no longer counted."""
         self._seats.pop(seat.token, None)
         self._places.leave(seat)
+        if isinstance(seat.run, LiveRun) and seat.run.started:
+            seat.run.order_instead(LiveRun.dissolve)
+            self.workers.wake(seat.run)
         if seat.socket is not None:
             seat.socket = None
             seat.dismiss()
@@ -286,4 +295,4 @@ def _memory(runs: Sequence[object]) -> int:
     return sum(history.nbytes for history in histories.values())
 
 
-REGISTRY = Registry(Workers())
+REGISTRY = Registry(Workers(), trainers=Trainers())

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.live import takeaway
 from bnviz.live.assets import PLOTLY, asset, content, digest
 from bnviz.live.registry import REGISTRY, Registry
@@ -31,16 +30,11 @@ def routes(registry: Registry = REGISTRY, makers: Makers | None = None) -> list[
     ]
 
 
-def warm_up(then: Callable[[], object]) -> threading.Thread:
-    """Have the first lesson's networks make a step in the background, so that nobody's first Play waits for imports.
-
-    What is imported only when it is used, such as the data and the optimizers, takes twice as long as torch itself.
-    """
+def warm_up(then: Callable[[], object], registry: Registry = REGISTRY) -> threading.Thread:
+    """Have what trains and what pages load made ready in the background; `then` is called at the end."""
 
     def load() -> None:
-        from bnviz.training.comparison import Comparison
-
-        Comparison(PRESETS[DEFAULT_PRESET].arms).advance(steps=2)
+        registry.trainers.warm_up()
         content(PLOTLY)
         then()
 

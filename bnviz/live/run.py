@@ -23,9 +23,11 @@ from bnviz.live import describe
 from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.measuring import Answer, Measurements
 from bnviz.live.packing import pack
+from bnviz.live.remote import Asked, RemoteComparison
+from bnviz.live.trainer import LostError, Trainer
 
 if TYPE_CHECKING:
-    from bnviz.training.comparison import Comparison
+    from bnviz.live.watched import Home
 
 SLICE = 0.015
 SNAPSHOT_INTERVAL = 0.05
@@ -71,7 +73,10 @@ class LiveRun:
         names: Sequence[str],
         until: int | None = None,
         tables: Tables = NO_TABLES,
+        trainer: Callable[[LiveRun], Asked] = lambda _: Trainer(),
     ) -> None:
+        self._choose = trainer
+        self._trainer: Asked | None = None
         self.asked = self.used = time.monotonic()
         self.placed = True
         self.generation = 0
@@ -79,7 +84,7 @@ class LiveRun:
         self._inbox: deque[Command] = deque()
         self._question: Question | None = None
         self._impatient = False
-        self._comparison: Comparison | None = None
+        self._comparison: RemoteComparison | None = None
         self._requested = (tuple(arms), tuple(names))
         self.nbytes = memory(arms)
         self._tables = tables
@@ -174,7 +179,9 @@ class LiveRun:
 
     def dissolve(self) -> None:
         """Give up the networks and what they measured: they are made anew, at step 0, when the page asks again."""
-        self._comparison = None
+        if self._comparison is not None:
+            self._comparison.close()
+        self._comparison = self._trainer = None
         self.generation += 1
         self._reset_player()
 
@@ -219,8 +226,8 @@ class LiveRun:
 
     def turn(self, arm: int, intervention: Intervention) -> None:
         """Turn a knob of one arm at its next step."""
-        if not 0 <= arm < len(self.comparison.trainings):
-            raise CommandError(f"arm must be from 0 to {len(self.comparison.trainings) - 1}; got {arm}")
+        if not 0 <= arm < len(self.comparison.configs):
+            raise CommandError(f"arm must be from 0 to {len(self.comparison.configs) - 1}; got {arm}")
         self.comparison.turn(arm, intervention)
 
     def set_speed(self, steps_per_second: float) -> None:
@@ -254,12 +261,20 @@ class LiveRun:
         return self._comparison is not None
 
     @property
-    def comparison(self) -> Comparison:
-        """The comparison, made at its first use: torch is imported by a worker, never by the page."""
-        if self._comparison is None:
-            from bnviz.training.comparison import Comparison
+    def home(self) -> Home:
+        """The trainer of its networks, which is chosen when they are about to be made."""
+        return self._home()
 
-            self._comparison = Comparison(self._requested[0], interval=SNAPSHOT_INTERVAL, tables=self._tables)
+    def _home(self) -> Asked:
+        if self._trainer is None:
+            self._trainer = self._choose(self)
+        return self._trainer
+
+    @property
+    def comparison(self) -> RemoteComparison:
+        """The comparison, made at its first use."""
+        if self._comparison is None:
+            self._comparison = RemoteComparison(self._home(), self._requested[0], self._tables, SNAPSHOT_INTERVAL)
             self._comparison.stop_at = self._until
             self._comparison.advance(steps=1)
         return self._comparison
@@ -284,6 +299,13 @@ class LiveRun:
 
     def work(self) -> float | None:
         """Use one turn: obey, train for a slice, answer. Return when the next turn is due, None where nothing waits."""
+        try:
+            return self._work()
+        except LostError:
+            self._begin_lost()
+            return None
+
+    def _work(self) -> float | None:
         now = time.monotonic()
         self._renew()
         self.copies.serve(self.copy)
@@ -311,12 +333,21 @@ class LiveRun:
         self.playing, self._owed = False, 0
         self._measurements.clear()
         self._inbox.clear()
+        self._say("the training stopped by an error on the server: rewind, or change the experiment")
+
+    def _begin_lost(self) -> None:
+        """Begin again, with what was switched, after the networks have gone with the process that trained them."""
+        if self._comparison is not None:
+            self._requested = (tuple(self._comparison.configs), self._requested[1])
+        self.dissolve()
+        self._say("the training was ended on the server, perhaps for want of memory: it is back at step 0")
+
+    def _say(self, error: str) -> None:
         with self._lock:
             question, self._question = self._question, None
         if question is not None:
-            message = "the training stopped by an error on the server: rewind, or change the experiment"
             with suppress(RuntimeError):  # its page has gone
-                question.answer([to_json({"type": "error", "message": message})])
+                question.answer([to_json({"type": "error", "message": error})])
 
     def _pay(self, now: float) -> None:
         """Make the single steps that were asked for, as many as one turn holds."""

@@ -9,8 +9,19 @@ if TYPE_CHECKING:
     from bnviz.live.run import Command, Question
 
 
+class Home(Protocol):
+    """What trains for several runs, one at a time; spent: the CPU seconds that it used in a process of its own."""
+
+    @property
+    def spent(self) -> float: ...
+
+
 class Worked(Protocol):
     """What workers ask of whatever they give turns to."""
+
+    @property
+    def home(self) -> Home | None:
+        """What a turn has to itself: two runs with the same home have none at the same time."""
 
     @property
     def started(self) -> bool:

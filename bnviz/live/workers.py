@@ -18,7 +18,7 @@ from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from bnviz.live.limits import cores
-from bnviz.live.watched import Worked
+from bnviz.live.watched import Home, Worked
 
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 3600.0  # a lock can't wait for ever
@@ -30,7 +30,8 @@ FIRST_TURN = 0.05  # seconds that making networks is charged with: who comes fir
 class Workers:
     """Gives each run that has something to do a turn, the one that has had least of the time first.
 
-    A run is in at most one worker's hands. `wake` may be called from any thread, any number of times.
+    A run is in at most one worker's hands, and so is its home, the process in which it trains: who is next there waits
+    while others go before. `wake` may be called from any thread, any number of times.
     """
 
     def __init__(self, count: int | None = None) -> None:
@@ -41,7 +42,7 @@ class Workers:
         self._ready: list[tuple[float, int, Worked]] = []
         self._clock = 0.0  # that of the run whose turn began last
         self._clocks: WeakKeyDictionary[Worked, float] = WeakKeyDictionary()
-        self._busy: set[Worked] = set()
+        self._busy: dict[Worked, Home | None] = {}
         self._woken: set[Worked] = set()
         self._order = itertools.count()
         self._threads: list[threading.Thread] = []
@@ -81,7 +82,8 @@ class Workers:
     def _serve(self) -> None:
         while (run := self._take()) is not None:
             due: float | None = None
-            making, began = not run.started, time.thread_time()
+            making, home, began = not run.started, self._busy[run], time.thread_time()
+            elsewhere = home.spent if home is not None else 0.0
             try:
                 due = run.work()
             except Exception:
@@ -89,15 +91,17 @@ class Workers:
                 with suppress(Exception):
                     run.fail()
             with self._condition:
-                seconds = time.thread_time() - began
+                seconds = time.thread_time() - began + (home.spent - elsewhere if home is not None else 0.0)
                 self._charge(run, min(seconds, FIRST_TURN) if making else seconds)
-                self._busy.discard(run)
+                del self._busy[run]
+                if self._ready:
+                    self._condition.notify()  # somebody may have waited for this home
                 if run in self._woken:
                     self._woken.discard(run)
                     due = time.monotonic()
                 if due is not None:
                     self._plan(run, due)
-            del run  # a run that is freed while nobody has a turn must go
+            del run, home  # a run that is freed while nobody has a turn must go
 
     def _charge(self, run: Worked, seconds: float) -> None:
         """Put a run's clock forward by the CPU time of its turn; while others had the core, none was used."""
@@ -109,14 +113,28 @@ class Workers:
             while not self._stopping:
                 now = time.monotonic()
                 self._collect(now)
-                if self._ready:
-                    clock, _, run = heapq.heappop(self._ready)
-                    self._clock, self._clocks[run] = max(self._clock, clock), clock
-                    del self._planned[run]
-                    self._busy.add(run)
+                if (run := self._next()) is not None:
                     return run
                 self._condition.wait(min(self._due[0][0] - now, LONGEST_WAIT) if self._due else None)
         return None
+
+    def _next(self) -> Worked | None:
+        """The run that is furthest behind of those whose home is free."""
+        busy, passed = [home for home in self._busy.values() if home is not None], []
+        found = None
+        while self._ready and found is None:
+            clock, number, run = heapq.heappop(self._ready)
+            home = run.home
+            if any(home is one for one in busy):
+                passed.append((clock, number, run))
+                continue
+            self._clock, self._clocks[run] = max(self._clock, clock), clock
+            del self._planned[run]
+            self._busy[run] = home
+            found = run
+        for entry in passed:
+            heapq.heappush(self._ready, entry)
+        return found
 
     def _collect(self, now: float) -> None:
         """Line those up whose time has come, by their clocks."""

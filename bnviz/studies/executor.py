@@ -16,8 +16,8 @@ from typing import Any, Self
 from weakref import WeakSet
 
 from bnviz.studies.errors import StudyError
-from bnviz.studies.processes import at_exit, cores, deaf_children
-from bnviz.studies.worker import DECIDING, ONE_THREAD, WARM, Hello, hello, prepare, released, versions
+from bnviz.studies.worker import DECIDING, WARM, Hello, hello, prepare, released, versions
+from bnviz.training.processes import ONE_THREAD, at_exit, cores, deaf_children
 
 CLUSTER_VARIABLE = "BNVIZ_CLUSTER"
 MAX_WORKERS = 256

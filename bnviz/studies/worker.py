@@ -17,7 +17,6 @@ from importlib.metadata import PackageNotFoundError, version
 from bnviz.studies.trial import Trial
 
 WARM = ("torch", "bnviz.training.unfold")  # names of modules: nothing above training imports torch, workers do
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 ORPHAN_LOOKS = 0.5  # seconds between two looks at the parent
 LONGEST_REASON = 500
 DECIDING = ("bnviz", "torch", "numpy")  # what must be the same where numbers stand side by side

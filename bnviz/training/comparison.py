@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.fields import ConfigError
@@ -27,8 +27,8 @@ class Comparison:
     equal. With `every=k` steps 0, k, 2k, ... are captured; without, one is captured each `interval` seconds of
     training, later where capture would take more than a quarter of the time, or more than two thirds of its own where
     others take turns with it, and always the steps 0, 1, 2, 5, 10, 20, 50, 100, ... An arm whose loss is not finite
-    stops; the others go on. Raises `ConfigError` for too few or many arms, and for a table of somebody's own that is
-    not in `tables`.
+    stops; the others go on. `history` makes what each arm's snapshots are appended to. Raises `ConfigError` for too few
+    or many arms, and for a table of somebody's own that is not in `tables`.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Comparison:
         every: int | None = None,
         interval: float = 0.1,
         tables: Tables = NO_TABLES,
+        history: Callable[[], History] = History,
     ) -> None:
         if not 1 <= len(arms) <= MAX_ARMS:
             raise ConfigError("arms", f"a comparison has one to {MAX_ARMS} arms; got {len(arms)}")
@@ -47,11 +48,12 @@ class Comparison:
         self.tables = tables
         self.stop_at: int | None = None
         self._arms = list(arms)
+        self._history = history
         self._start()
 
     def _start(self) -> None:
         self.trainings = [Training(arm, self.tables) for arm in self._arms]
-        self.histories = [History() for _ in self._arms]
+        self.histories = [self._history() for _ in self._arms]
         self.step = 0
         self._captures = 0
         self._due = self._surface_due = -1.0

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.limits import Limits
 from bnviz.live.registry import Registry, Seat
 from bnviz.live.routes import routes
+from bnviz.live.trainers import Trainers
 from bnviz.live.workers import Workers
 from tests.live.wire import Page, sizes_of
 
@@ -127,8 +127,8 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    import_module("bnviz.training.comparison")  # as the app does at its start
-    registry = Registry(Workers(2), Limits(runs=1000))
+    registry = Registry(Workers(2), Limits(runs=1000), Trainers(2))
+    registry.trainers.warm_up()  # as the app does at its start
     config = uvicorn.Config(
         Starlette(routes=routes(registry)), port=0, lifespan="off", log_level="warning", timeout_graceful_shutdown=1
     )
@@ -144,3 +144,5 @@ def server() -> Iterator[Server]:
         patch.undo()
         uvicorn_server.should_exit = True
         thread.join()
+        registry.workers.stop()
+        registry.trainers.stop()

@@ -150,7 +150,7 @@ def test_where_nobody_waits_nobody_loses_a_place(clock):
 def test_who_lost_a_place_keeps_what_was_measured_and_gets_one_again_in_turn(clock):
     registry = house(runs=1)
     first, second = Guest(registry).come(), Guest(registry).come()
-    first.run._comparison = measured = object()  # type: ignore[assignment]
+    first.run._comparison = measured = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
     first.run.playing = True
     clock.now += registry.limits.held_hidden + 1
     second.run.ask(None)
@@ -169,7 +169,7 @@ def test_runs_without_a_place_keep_their_networks_only_while_there_is_room(clock
     for guest in guests:
         clock.now += 1
         guest.run.use()
-        guest.run._comparison = object()  # type: ignore[assignment]
+        guest.run._comparison = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
     registry.review()
     for guest in guests:
         registry.workers.obey(guest.run)  # type: ignore[attr-defined]
@@ -235,7 +235,7 @@ def test_networks_that_are_kept_without_a_place_go_where_the_memory_is_needed(cl
     registry = house(runs=10, live_mib=2 * LARGE_MIB)
     kept, train = Guest(registry, LARGE), Guest(registry, LARGE)
     for guest in (kept, train):
-        guest.run._comparison = object()  # type: ignore[assignment]
+        guest.run._comparison = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
     train.come()
     registry.review()
     assert kept.run._next_command() is None, "both fit"

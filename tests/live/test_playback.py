@@ -219,10 +219,10 @@ def test_a_copy_is_of_what_is_played(rng):
 
 def test_a_run_of_the_lab_has_its_verdicts_its_picture_and_its_interventions():
     arms = (ExperimentConfig(width=8, batch_size=64), ExperimentConfig(width=8, batch_size=64, normalization="batch"))
-    comparison = Comparison(arms, every=5)
-    comparison.advance(steps=61)
     live = LiveRun(arms, ("without", "with"))
-    live._comparison = comparison
+    comparison = live.comparison
+    for _ in range(60):
+        comparison.advance(steps=1, capture=comparison.step % 5 == 0)
     files = ({**FILE, "kind": "lab"},)
     run = Playback(
         Recorded(histories=tuple(comparison.histories), names=("without", "with"), files=files, link_query="x=1")

@@ -186,7 +186,7 @@ def test_a_page_that_was_closed_frees_its_run_at_once_and_a_lost_one_does_not(re
         seat = registry.find(token)
         registry.sit(seat, page)
         registry.wish(seat, lambda _number: None)
-        seat.run._comparison = object()
+        seat.run._comparison = SimpleNamespace(close=lambda: None)
         registry.leave(seat, page, closed=closed)
         registry.workers.obey(seat.run)
         assert (registry.find(token) is None) is closed

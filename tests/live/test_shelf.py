@@ -8,12 +8,13 @@ import pytest
 
 from bnviz.live import describe
 from bnviz.live.registry import Registry
+from bnviz.live.remote import RemoteComparison
 from bnviz.live.shelf import Shelf, ShelfFullError
+from bnviz.live.trainer import Trainer
 from bnviz.live.workers import Workers
 from bnviz.sharing.link import from_preset
 from bnviz.sharing.table_file import read_table
 from bnviz.sharing.table_link import moved
-from bnviz.training.comparison import Comparison
 from tests.own_tables import blobs, iris, iris_table
 
 
@@ -67,8 +68,8 @@ def test_a_run_has_its_sessions_tables_and_a_run_without_them_says_so():
 def test_a_recording_of_it_shows_nothing_of_the_table():
     table = iris_table()
     link = moved(from_preset("headline"), table, range(2))
-    comparison = Comparison(link.arms, tables={str(table.ref): table})
-    assert describe.scene(link.arms[0], comparison.tables)["classes"] == ["setosa", "versicolor", "virginica"]
+    comparison = RemoteComparison(Trainer(), link.arms, {str(table.ref): table}, 0.1)
+    assert comparison.scene()["classes"] == ["setosa", "versicolor", "virginica"]
     alone = describe.scene(link.arms[0])
     assert (alone["classes"], alone["points"], alone["chance"]) == ([], None, None)
     assert describe.meta(comparison, link.names)["arms"][0]["config"]["dataset"] == "iris.csv"

@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ class Run:
     """A run that notes its turns; `due` says when the next one is wanted, as `LiveRun.work` does."""
 
     started = True
+    home = None
 
     def __init__(self, turns: list[Run], due=lambda: None) -> None:
         self.turns, self.due = turns, due
@@ -255,3 +257,69 @@ def test_a_command_in_place_of_all_others_may_come_while_they_are_being_obeyed()
     run.order(lambda _: obeyed.append("dropped"))
     run.work()
     assert obeyed == ["first", "instead"]
+
+
+class Lodger(Run):
+    """A run with a home, which notes who is in it with it."""
+
+    def __init__(self, turns: list[Run], home: SimpleNamespace, due, spends: float = 0.0) -> None:
+        super().__init__(turns, due)
+        self.home, self.spends = home, spends
+
+    def work(self) -> float | None:
+        self.overlapped |= self.home.taken
+        self.home.taken = True
+        try:
+            self.home.spent += self.spends
+            return super().work()
+        finally:
+            self.home.taken = False
+
+
+def home() -> SimpleNamespace:
+    return SimpleNamespace(spent=0.0, taken=False)
+
+
+def test_two_runs_with_one_home_have_no_turn_at_once_and_those_of_another_go_before():
+    turns: list[Run] = []
+    workers, shared, other = Workers(2), home(), home()
+    entered, go_on = threading.Event(), threading.Event()
+
+    class Slow(Lodger):
+        def work(self) -> float | None:
+            entered.set()
+            assert go_on.wait(30)
+            return super().work()
+
+    slow = Slow(turns, shared, lambda: None)
+    second, elsewhere = (Lodger(turns, at, lambda: None) for at in (shared, other))
+    workers.wake(slow)
+    assert entered.wait(30)
+    workers.wake(second)
+    workers.wake(elsewhere)
+    wait_for(lambda: elsewhere in turns, "the turn of who lives elsewhere")
+    assert second not in turns
+    go_on.set()
+    wait_for(lambda: second in turns, "the turn of who waited for its home")
+    assert turns == [elsewhere, slow, second]
+
+
+def test_many_runs_in_few_homes_all_get_their_turns_and_never_two_of_a_home():
+    turns: list[Run] = []
+    workers, homes = Workers(3), [home(), home()]
+    due = lambda: time.monotonic() if len(turns) < 300 else None  # noqa: E731
+    runs = [Lodger(turns, homes[number % 2], due) for number in range(6)]
+    for run in runs:
+        workers.wake(run)
+    wait_for(lambda: len(turns) >= 300, "300 turns")
+    assert not any(run.overlapped for run in runs)
+    counts = Counter(turns[:300])
+    assert min(counts[run] for run in runs) >= 30, "none is forgotten"
+
+
+def test_what_its_home_spends_in_another_process_is_charged_too():
+    turns: list[Run] = []
+    workers, run = Workers(1), Lodger(turns, home(), lambda: None, spends=0.7)
+    workers.wake(run)
+    wait_for(lambda: turns and not workers._busy, "the turn")
+    assert 0.7 <= workers._clocks[run] < 1.2

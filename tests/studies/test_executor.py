@@ -14,9 +14,9 @@ from bnviz.studies.bench import measure
 from bnviz.studies.errors import StudyError
 from bnviz.studies.executor import LocalPool
 from bnviz.studies.perform import perform
-from bnviz.studies.processes import cores
 from bnviz.studies.trial import Trial, run_trial
 from bnviz.studies.worker import RunTrial, hello, versions
+from bnviz.training.processes import cores
 from tests.studies.stand_in import python, trials
 
 

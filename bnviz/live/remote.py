@@ -1,0 +1,135 @@
+"""A comparison that is trained elsewhere: its histories here, its networks at a trainer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from bnviz.experiment.config import ExperimentConfig, Intervention
+from bnviz.experiment.history import History
+from bnviz.experiment.own_table import Tables
+from bnviz.experiment.snapshot import Divergence
+from bnviz.experiment.verdicts import Chance
+from bnviz.live.trainer import Reply
+
+_NUMBERS = itertools.count()
+
+
+class Asked(Protocol):
+    """A trainer, here or in a process of its own; its errors are the comparison's own, and `LostError`.
+
+    spent: CPU seconds used in another process than this one.
+    """
+
+    spent: float
+
+    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> Reply:
+        """Make a comparison of this number."""
+
+    def ask(self, number: int, op: str, *values: Any) -> Reply:
+        """Have it do something."""
+
+    def drop(self, number: int) -> None:
+        """Give it up."""
+
+
+class RemoteComparison:
+    """What `Comparison` is, with the networks at a trainer."""
+
+    def __init__(self, trainer: Asked, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> None:
+        self.trainer = trainer
+        self._number = next(_NUMBERS)
+        self.histories = [History() for _ in arms]
+        self._take(trainer.make(self._number, tuple(arms), dict(tables), interval))
+
+    def _take(self, reply: Reply) -> Any:
+        self._standing = reply.standing
+        for history, news in zip(self.histories, reply.news, strict=True):
+            for number, snapshot in news:
+                history.append(snapshot, number)
+        return reply.value
+
+    def _ask(self, op: str, *values: Any) -> Any:
+        return self._take(self.trainer.ask(self._number, op, *values))
+
+    def close(self) -> None:
+        """Give the networks up; the histories stay."""
+        self.trainer.drop(self._number)
+
+    @property
+    def step(self) -> int:
+        """The steps made."""
+        return self._standing.step
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the step to stop at has been made."""
+        return self._standing.stopped
+
+    @property
+    def finished(self) -> bool:
+        """Whether no arm can go on."""
+        return self._standing.finished
+
+    @property
+    def configs(self) -> tuple[ExperimentConfig, ...]:
+        """The arms' configurations with every intervention so far."""
+        return self._standing.configs
+
+    @property
+    def diverged(self) -> tuple[Divergence | None, ...]:
+        """Where each arm's training broke, if it did."""
+        return self._standing.diverged
+
+    @property
+    def planned(self) -> tuple[tuple[str, float], ...]:
+        """The normalization and the learning rate of each arm in force from the next step on."""
+        return self._standing.planned
+
+    @property
+    def chances(self) -> tuple[Chance, ...]:
+        """What guessing reaches on each arm's evaluated test samples."""
+        return self._standing.chances
+
+    @property
+    def stop_at(self) -> int | None:
+        """The last step to be made, if there is one."""
+        return self._standing.stop_at
+
+    @stop_at.setter
+    def stop_at(self, step: int | None) -> None:
+        if step != self.stop_at:
+            self._ask("stop_at", step)
+
+    def advance(self, *, steps: int | None = None, seconds: float | None = None, capture: bool = False) -> int:
+        """Advance all arms by a number of steps or for a time; return the steps made."""
+        made: int = self._ask("advance", steps, seconds, capture)
+        return made
+
+    def turn(self, arm: int, intervention: Intervention) -> None:
+        """Turn a knob of one arm at its next step; raises `ConfigError` where it is not allowed."""
+        self._ask("turn", arm, intervention)
+
+    def rewind(self, *, forget: bool = False) -> None:
+        """Go back to step 0; recorded interventions replay unless they are forgotten."""
+        self._begin_again("rewind", forget)
+
+    def reseed(self, seed: int | None = None) -> None:
+        """Go back to step 0 with new initial weights and batches."""
+        self._begin_again("reseed", seed)
+
+    def _begin_again(self, op: str, *values: Any) -> None:
+        reply = self.trainer.ask(self._number, op, *values)
+        self.histories = [History() for _ in self.histories]
+        self._take(reply)
+
+    def scene(self) -> dict[str, Any]:
+        """What the data set gives to look at."""
+        found: dict[str, Any] = self._ask("scene")
+        return found
+
+    def measure(self, what: str, seconds: float, *, afresh: bool) -> dict[str, Any] | None:
+        """Go on measuring for about so long, or begin `afresh`; None while it is not done."""
+        found: dict[str, Any] | None = self._ask("measure", what, seconds, afresh)
+        return found
