@@ -98,7 +98,7 @@ def start_line(host: str, port: int, connections: int) -> str:
     shown = f"[{host}]" if ":" in host else host
     versions = f"Python {platform.python_version()}, Streamlit {version('streamlit')}, torch {version('torch')}"
     most = (
-        f"at most {now.runs} live runs of {now.live_mib} MiB in all, {now.trainers} training processes, {now.waiting} waiting, "
+        f"at most {now.runs} live runs of {now.live_mib} MiB in all, trained by {now.trainers}, {now.waiting} waiting, "
         f"{now.recordings} recordings of {now.recordings_mib} MiB in all, {connections} connections"
     )
     return f"bnviz {bnviz.__version__} at http://{shown}:{port} ({versions}; {os.cpu_count()} cores; {most})"

@@ -43,7 +43,7 @@ def half_the_memory() -> int:
 
 
 def one_a_core() -> int:
-    """One a core, and one a half GiB: where a process can't be forked, it takes as much before it has trained anything."""
+    """One a core, and one a half GiB: so much one takes that can't be forked, before it has trained anything."""
     return max(1, min(cores(), half_the_memory() // 256, 64))
 
 

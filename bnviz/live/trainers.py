@@ -22,10 +22,11 @@ from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.live.limits import limits
 from bnviz.live.remote import Asked, RemoteComparison
 from bnviz.live.trainer import LostError, Reply, Trainer, prepare
-from bnviz.training.processes import Nursery
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+    from bnviz.training.processes import Nursery
 
 LOG = logging.getLogger(__name__)
 LOWERED = 5  # so that pages and the health route are served at once however many networks train
@@ -129,7 +130,7 @@ class Trainers:
     def __init__(self, count: int | None = None) -> None:
         self._count = count
         self._lock = threading.Lock()
-        self._nursery = Nursery(prepare)
+        self._nursery: Nursery | None = None
         self._processes: list[TrainerProcess] = []
         self._chosen: WeakKeyDictionary[Playing, TrainerProcess] = WeakKeyDictionary()
 
@@ -147,7 +148,11 @@ class Trainers:
     def _open(self) -> list[TrainerProcess]:
         if not self._processes:
             count = limits().trainers if self._count is None else self._count
-            self._processes = [TrainerProcess(self._nursery) for _ in range(count)]
+            if count:
+                from bnviz.training.processes import Nursery
+
+                nursery = self._nursery = Nursery(prepare)
+                self._processes = [TrainerProcess(nursery) for _ in range(count)]
         return self._processes
 
     def warm_up(self) -> None:
@@ -165,7 +170,8 @@ class Trainers:
         """End the processes."""
         for process in self._processes:
             process.stop()
-        self._nursery.stop()
+        if self._nursery is not None:
+            self._nursery.stop()
 
 
 def _load(runs: list[Playing]) -> tuple[int, int]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -25,6 +26,7 @@ from tests.live.conftest import TWINS, wait_for
 from tests.live.test_stream import DIVERGING
 
 FAR = 10**9
+ROOT = Path(__file__).parents[2]
 PAIR = (DIVERGING, TWINS[1])
 KILLED = """
 import os, psutil, signal
@@ -201,7 +203,9 @@ def test_a_run_whose_process_is_killed_begins_again_with_what_was_switched_and_t
 def test_they_end_with_the_process_that_started_them(tmp_path):
     script = tmp_path / "dies.py"
     script.write_text(KILLED)
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120, check=False)
+    variables = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, script]
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == -signal.SIGKILL, result.stderr
     left = [int(word) for word in result.stdout.split()]
     assert len(left) >= 2
