@@ -69,10 +69,15 @@ def test_the_bench_prints_what_the_guide_shows(monkeypatch: pytest.MonkeyPatch):
 
     def measure(network, record, rounds, **_):
         asked.append((network, rounds))
-        targets = (("bare", None), ("recorder_tenth", bench.TARGETS[network]), ("recorder_step", None))
+        targets = (
+            ("bare", None),
+            ("recorder_tenth", bench.TARGETS[network]),
+            ("recorder_step", None),
+            ("tensorboard_tenth", None),
+        )
         return [bench.Cost(network, name, 1e3, 1.0, 1.0, 1.0, target) for name, target in targets]
 
-    monkeypatch.setattr(bench, "find_spec", lambda name: None)
+    monkeypatch.setattr(bench, "find_spec", lambda name: name == "tensorboard" or None)
     monkeypatch.setattr(bench, "measure", measure)
     result = CliRunner().invoke(app, commands()[1])
     assert asked == [("mlp", 30), ("conv", 30)]
