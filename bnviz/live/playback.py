@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +18,8 @@ from bnviz.experiment.verdicts import Chance, verdicts
 from bnviz.live import describe
 from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.packing import pack
-from bnviz.live.run import CommandError, Message, Question, to_json
+from bnviz.live.questions import Message, OpenQuestion, Question, to_json
+from bnviz.live.run import CommandError
 
 GENERATIONS = itertools.count(1)
 NO_TRAINING = "this is a recording: it plays in the page, and nothing is trained here; experiments run in the lab"
@@ -57,9 +56,7 @@ class Playback:
         self.copies = Copies()
         self.recorded = recorded
         self.histories = recorded.histories
-        self._lock = threading.Lock()
-        self._question: Question | None = None
-        self._impatient = False
+        self.open = OpenQuestion()
 
     # From any thread ---------------------------------------------------------------------------------------------
 
@@ -72,26 +69,20 @@ class Playback:
 
     def ask(self, question: Question | None) -> None:
         """Put the page's question, which is answered at the next turn; an older one is dropped."""
-        with self._lock:
-            self._question, self._impatient = question, False
+        self.open.put(question)
 
     def insist(self, question: Question) -> None:
         """Have a question answered even with nothing new, if it is still open."""
-        with self._lock:
-            if self._question is question:
-                self._impatient = True
+        self.open.insist(question)
 
     # The worker's side -------------------------------------------------------------------------------------------
 
     def work(self) -> float | None:
         """Serve who waits for a copy; answer the question if the page lacks something, or it has waited long enough."""
         self.copies.serve(self.copy)
-        with self._lock:
-            question = self._question
-            if question is None or not (self._impatient or self._is_behind(question)):
-                return None
-            self._question = None
-        question.answer(self._messages(question))
+        question = self.open.question
+        if question is not None and (self.open.impatient or self._is_behind(question)):
+            self.open.answer(question, self._messages(question))
         return None
 
     def copy(self) -> RunCopy:
@@ -108,12 +99,7 @@ class Playback:
 
     def fail(self) -> None:
         """Tell the page, after an error that should not have happened."""
-        with self._lock:
-            question, self._question = self._question, None
-        if question is not None:
-            message = "this recording could not be played because of an error on the server: open it again"
-            with suppress(RuntimeError):  # its page has gone
-                question.answer([to_json({"type": "error", "message": message})])
+        self.open.refuse("this recording could not be played because of an error on the server: open it again")
 
     @cached_property
     def last(self) -> int:

@@ -6,13 +6,11 @@ and ask through `ask` and `insist`, which a lock guards.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
@@ -23,6 +21,7 @@ from bnviz.live import describe
 from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.measuring import Answer, Measurements
 from bnviz.live.packing import pack
+from bnviz.live.questions import Message, OpenQuestion, Question, to_json
 from bnviz.live.remote import Asked, RemoteComparison
 from bnviz.live.trainer import LostError, Trainer
 
@@ -41,20 +40,8 @@ class CommandError(ValueError):
     """A page's message that cannot be carried out; the text says what is allowed."""
 
 
-Message = str | bytes
 Command = Callable[["LiveRun"], None]
 Experiment = tuple[tuple[ExperimentConfig, ...], tuple[str, ...], int | None, Tables]
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """A page's request for everything newer; `answer` takes the messages in order and may be called from any thread."""
-
-    generation: int
-    cursor: int
-    layer: int
-    layer_cursor: int
-    answer: Callable[[list[Message]], None]
 
 
 class LiveRun:
@@ -82,8 +69,7 @@ class LiveRun:
         self.generation = 0
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
-        self._question: Question | None = None
-        self._impatient = False
+        self.open = OpenQuestion()
         self._comparison: RemoteComparison | None = None
         self._requested = (tuple(arms), tuple(names))
         self.nbytes = memory(arms)
@@ -151,15 +137,12 @@ class LiveRun:
 
     def ask(self, question: Question | None) -> None:
         """Put the page's question, which is answered as soon as something is newer; an older one is dropped."""
-        with self._lock:
-            self.asked = time.monotonic()
-            self._question, self._impatient = question, False
+        self.asked = time.monotonic()
+        self.open.put(question)
 
     def insist(self, question: Question) -> None:
         """Have a question answered even with nothing new, if it is still open."""
-        with self._lock:
-            if self._question is question:
-                self._impatient = True
+        self.open.insist(question)
 
     # What a page may ask for -------------------------------------------------------------------------------------
 
@@ -333,21 +316,14 @@ class LiveRun:
         self.playing, self._owed = False, 0
         self._measurements.clear()
         self._inbox.clear()
-        self._say("the training stopped by an error on the server: rewind, or change the experiment")
+        self.open.refuse("the training stopped by an error on the server: rewind, or change the experiment")
 
     def _begin_lost(self) -> None:
         """Begin again, with what was switched, after the networks have gone with the process that trained them."""
         if self._comparison is not None:
             self._requested = (tuple(self._comparison.configs), self._requested[1])
         self.dissolve()
-        self._say("the training was ended on the server, perhaps for want of memory: it is back at step 0")
-
-    def _say(self, error: str) -> None:
-        with self._lock:
-            question, self._question = self._question, None
-        if question is not None:
-            with suppress(RuntimeError):  # its page has gone
-                question.answer([to_json({"type": "error", "message": error})])
+        self.open.refuse("the training was ended on the server, perhaps for want of memory: it is back at step 0")
 
     def _pay(self, now: float) -> None:
         """Make the single steps that were asked for, as many as one turn holds."""
@@ -383,22 +359,17 @@ class LiveRun:
 
     def _answer(self) -> None:
         """Answer the open question if anything is newer than the page knows, or if it has waited long enough."""
-        with self._lock:
-            question, impatient = self._question, self._impatient
+        question = self.open.question
         if question is None or not (self.placed or self.started):
             return  # without a place no networks are made: the question stays open
         histories = self.comparison.histories
         fresh = question.generation == self.generation
         newest = max(int(history.ids[-1]) for history in histories)
         behind = question.cursor < newest or question.layer_cursor < newest
-        if fresh and not (behind or self._stale or impatient):
+        if fresh and not (behind or self._stale or self.open.impatient):
             return
-        with self._lock:
-            if self._question is not question:
-                return  # another one was put meanwhile; the next turn answers it
-            self._question = None
-        question.answer(self._messages(question, fresh=fresh))
-        self._stale = False
+        if self.open.answer(question, self._messages(question, fresh=fresh)):
+            self._stale = False
 
     def _messages(self, question: Question, *, fresh: bool) -> list[Message]:
         comparison = self.comparison
@@ -430,8 +401,3 @@ class LiveRun:
                 state["verdicts"] = found
             self._verdicts = (now, found)
         return state
-
-
-def to_json(message: dict[str, Any]) -> str:
-    """Return a message as strict JSON in few bytes."""
-    return json.dumps(message, separators=(",", ":"), allow_nan=False)

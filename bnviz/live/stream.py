@@ -17,8 +17,9 @@ from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
 from bnviz.live.messages import COMMANDS, MAX_LAYER, Message, whole
 from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat
+from bnviz.live.questions import Question, to_json
 from bnviz.live.registry import Registry
-from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun, Question, to_json
+from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun
 
 MAX_MESSAGE = 2048
 PATIENCE = 1.0

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from bnviz.live.copies import Copies
-    from bnviz.live.run import Command, Question
+    from bnviz.live.questions import Question
+    from bnviz.live.run import Command
 
 
 class Home(Protocol):

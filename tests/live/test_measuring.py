@@ -12,7 +12,8 @@ import pytest
 import bnviz.live.run
 from bnviz.experiment.config import Intervention
 from bnviz.live.measuring import KINDS
-from bnviz.live.run import CommandError, LiveRun, Question
+from bnviz.live.questions import Question
+from bnviz.live.run import CommandError, LiveRun
 from bnviz.training.comparison import Comparison
 from bnviz.training.gradient_shift import gradient_shift
 from bnviz.training.landscape import landscape

@@ -201,7 +201,7 @@ def test_a_layer_beyond_the_last_and_cursors_beyond_the_end_do_no_harm(server: S
 def test_a_recording_without_a_single_record_is_answered_all_the_same(rng):
     run = playback(history(2, 0, rng))
     answers: list = []
-    question = bnviz.live.run.Question(-1, -1, 0, -1, answers.extend)
+    question = bnviz.live.questions.Question(-1, -1, 0, -1, answers.extend)
     run.ask(question)
     run.work()
     assert json.loads(answers[0])["measured"] == []
@@ -228,10 +228,10 @@ def test_a_run_of_the_lab_has_its_verdicts_its_picture_and_its_interventions():
         Recorded(histories=tuple(comparison.histories), names=("without", "with"), files=files, link_query="x=1")
     )
     answers: list = []
-    run.ask(bnviz.live.run.Question(-1, -1, 0, -1, answers.extend))
+    run.ask(bnviz.live.questions.Question(-1, -1, 0, -1, answers.extend))
     run.work()
     meta, wanted = json.loads(answers[0]), []
-    live.ask(bnviz.live.run.Question(-1, -1, 0, -1, wanted.extend))
+    live.ask(bnviz.live.questions.Question(-1, -1, 0, -1, wanted.extend))
     live.work()
     of_lab = json.loads(wanted[0])
     assert meta["kind"] == "lab"

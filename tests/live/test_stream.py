@@ -119,11 +119,13 @@ def test_a_question_that_comes_while_another_one_is_answered_is_not_lost(monkeyp
     answered: list[str] = []
 
     def question(name: str):
-        return bnviz.live.run.Question(0, -1, 0, -1, lambda _messages: answered.append(name))
+        return bnviz.live.questions.Question(0, -1, 0, -1, lambda _messages: answered.append(name))
+
+    later = [question("the page that took over")]
 
     def pack(*args, **options) -> bytes:
-        if not answered:
-            run.ask(question("the page that took over"))
+        if later:
+            run.ask(later.pop())
         return b""
 
     monkeypatch.setattr(bnviz.live.run, "pack", pack)
@@ -443,7 +445,7 @@ def test_no_speed_however_small_stops_anybody_elses_training(speed):
     except CommandError:
         return
     run.play()
-    run.ask(bnviz.live.run.Question(0, -1, 0, -1, lambda _messages: None))
+    run.ask(bnviz.live.questions.Question(0, -1, 0, -1, lambda _messages: None))
     due = run.work()
     assert due is None or due - time.monotonic() < threading.TIMEOUT_MAX
 
@@ -594,7 +596,7 @@ def test_an_error_inside_a_run_is_said_and_the_server_goes_on(server, caplog, mo
         monkeypatch.setattr(run, "rewind", broken)
         client.ask()
         deadline = time.monotonic() + 10
-        while run._question is None:
+        while run.open.question is None:
             assert time.monotonic() < deadline, "the question has not arrived"
             time.sleep(0.01)
         server.registry.command(server.seat(token), lambda run: run.rewind())

@@ -17,8 +17,9 @@ import pytest
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.own_table import NO_TABLES
+from bnviz.live.questions import Question
 from bnviz.live.remote import RemoteComparison
-from bnviz.live.run import LiveRun, Question
+from bnviz.live.run import LiveRun
 from bnviz.live.trainer import LostError, Trainer
 from bnviz.live.trainers import Trainers
 from bnviz.training.comparison import Comparison
