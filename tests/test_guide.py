@@ -27,9 +27,10 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    """What the guide types after `bnviz`, in its order."""
+    """What the guide types after `python -m bnviz`, in its order."""
     lines = "".join(blocks("sh")).splitlines()
-    return [line.split()[1:] for line in lines if line.startswith("bnviz ")]
+    typed = "python -m bnviz "
+    return [line.removeprefix(typed).split() for line in lines if line.startswith(typed)]
 
 
 def shape(text: str) -> str:

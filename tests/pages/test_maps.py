@@ -18,8 +18,7 @@ from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.default_maps import MAPS
 from bnviz.studies.maps import Grid
 from bnviz.studies.study import as_row
-from bnviz.ui import claims_evidence, claims_own, claims_progress, maps_state
-from bnviz.ui import maps_picture
+from bnviz.ui import claims_evidence, claims_own, claims_progress, maps_picture, maps_state
 from bnviz.ui.claims_state import VERDICTS, ClaimsLink, decode_claims, encode_claims
 from bnviz.ui.maps_own import FIELDS, offered
 from bnviz.ui.maps_picture import known_border, side
