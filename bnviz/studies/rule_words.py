@@ -25,9 +25,9 @@ RULE = (
 )
 MEANINGS: Mapping[Kind, str] = MappingProxyType({
     "supported": "all its predictions came true",
-    "conditional": "some did",
+    "conditional": "some of them did",
     "unsupported": "neither it nor its opposite is shown",
-    "refuted": "its opposite is shown; an exception is enough where it allows none",
+    "refuted": "its opposite is shown, or one exception where it allows none",
     "slip": "wrong as it is written, right once corrected",
     "open": "too little is measured",
 })  # fmt: skip

@@ -57,8 +57,8 @@ STYLE = f"""
 .bnviz-mark.is-slip {{ color: light-dark(#94478a, #eba3ce); }}
 .bnviz-mark.is-open {{ color: light-dark(#5b6472, #b4bcc8); font-weight: 400; }}
 .bnviz-verdict {{ display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.8rem; margin: 0; }}
-.bnviz-legend {{ display: flex; flex-wrap: wrap; gap: 0.25rem 1.4rem; margin: 0; padding: 0; font-size: 0.875rem; }}
-.bnviz-legend li {{ margin: 0; list-style: none; }} .bnviz-legend .bnviz-mark {{ margin-right: 0.3rem; }}
+.bnviz-legend {{ display: flex; flex-wrap: wrap; gap: 0.25rem 1.4rem; margin: 0; font-size: 0.875rem; }}
+.bnviz-legend .bnviz-mark {{ margin-right: 0.4rem; vertical-align: -0.15em; }}
 .bnviz-found {{ margin: 0; }} .bnviz-found .bnviz-mark {{ margin-right: 0.6rem; vertical-align: -0.1em; }}
 .st-key-claims-list [data-testid="stMarkdownContainer"] p strong {{ font-size: 1.05rem; }}
 [class*="st-key-claim-row-"] {{ padding: 0.35rem 0 0.45rem; border-top: 1px solid light-dark(#e3e8ee, #2a333f); }}
@@ -77,8 +77,8 @@ def mark(verdict: Verdict, *, large: bool = False) -> str:
 
 def legend(kinds: Iterable[Kind]) -> str:
     """Return what verdicts mean as HTML, each behind its mark."""
-    items = (f"<li>{_mark(kind, KINDS[kind])}{html.escape(MEANINGS[kind])}</li>" for kind in kinds)
-    return f'<ul class="bnviz-legend">{"".join(items)}</ul>'
+    items = (f"<span>{_mark(kind, KINDS[kind])}{html.escape(MEANINGS[kind])}</span>" for kind in kinds)
+    return f'<p class="bnviz-legend">{"".join(items)}</p>'
 
 
 def _mark(look: str, word: str) -> str:
