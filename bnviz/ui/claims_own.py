@@ -64,8 +64,8 @@ class Own:
 
     @cached_property
     def judged(self) -> list[Result]:
-        """The rows that a verdict follows from, failed ones too: none while it runs, then those of whole seeds."""
-        if self.running:
+        """The rows of whole seeds, failed ones too, for a verdict; none while it runs, and where none went well."""
+        if self.running or not self.rows:
             return []
         if self.order.state == "done":
             return list(self.order.rows)

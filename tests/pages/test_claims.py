@@ -433,6 +433,16 @@ def test_cancelling_before_a_seed_is_complete_leaves_the_page_as_it_was(shelf, s
     assert "with seeds 6 to 10" in said
 
 
+def test_an_order_of_which_every_training_failed_gives_no_verdict(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE, range(6))
+    page = press(open_page("claims", claim=NAME), "measure")
+    coming = rows(CLAIM, TRUE, range(6, 11))
+    service.deliver(coming, "done", failed=len(coming))
+    said = text(run(page))
+    assert "50 of 50 trainings failed: no good" in said
+    assert "Measured here" not in said
+
+
 def test_the_list_says_what_each_of_its_verdicts_means_and_no_other(shelf, service):
     shelf[NAME] = rows(CLAIM, TRUE)
     said = words(open_page("claims"))

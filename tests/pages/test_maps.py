@@ -18,7 +18,7 @@ from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.default_maps import MAPS
 from bnviz.studies.maps import Grid
 from bnviz.studies.study import as_row
-from bnviz.ui import claims_evidence, claims_own, claims_progress, maps_picture, maps_state
+from bnviz.ui import claims_evidence, claims_own, claims_progress, maps, maps_picture, maps_state
 from bnviz.ui.claims_state import VERDICTS, ClaimsLink, decode_claims, encode_claims
 from bnviz.ui.maps_own import FIELDS, offered
 from bnviz.ui.maps_picture import known_border, side
@@ -165,6 +165,14 @@ def test_a_map_that_was_cancelled_says_what_it_has_and_its_seed_is_measured_next
     assert "Cancelled after 4 of 6 trainings: no seed is complete, and seed 0 comes next." in said
     assert "6 trainings on this server, with seed 0" in said
     assert of_how_many(page) == ["1 of 3"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"), [([1, 0], "1 seed"), ([2, 2], "Mean of 2 seeds"), ([2, 1], "Mean of 1 to 2 seeds")]
+)
+def test_a_map_says_over_how_many_seeds_its_cells_are_means(seeds, said):
+    known = np.array([[seeds]])
+    assert maps._mean_of(Grid(np.zeros((1, 1, 2)), known, known > 1, np.zeros((1, 1, 2)))) == said
 
 
 def test_every_word_of_training_says_in_how_many_steps():

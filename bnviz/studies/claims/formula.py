@@ -112,9 +112,9 @@ SUPERVISED = Claim(
                "Permuted labels change the weights after the first step by up to {effect}.", "largest change",
                "context"),
     ),
-    note="Supervised is the wrong word: a batch's mean and variance are those of its inputs, and "
-    "BN is given no labels. The networks that it is part of are often supervised: their loss uses the labels, and "
-    "gamma and beta learn from it as all weights do. BN as well serves networks that learn without labels.",
+    note="Supervised is the wrong word: a batch's mean and variance are those of its inputs, and BN is given no "
+    "labels. The networks that it is part of are often supervised: their loss uses the labels, and gamma and beta "
+    "learn from it as all weights do. BN serves networks that learn without labels just as well.",
     sources=sources("ioffe-algorithm-1"),
 )  # fmt: skip
 _DROPPING = arm("dropout 0.5", EASY.replace(activation="tanh", init="xavier", dropout=0.5), 20, DROPPED, every=20)
