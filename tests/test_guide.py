@@ -27,9 +27,10 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[list[str]]:
-    """What the guide types after `bnviz`, in its order."""
+    """What the guide types after `python -m bnviz`, in its order."""
     lines = "".join(blocks("sh")).splitlines()
-    return [line.split()[1:] for line in lines if line.startswith("bnviz ")]
+    typed = "python -m bnviz "
+    return [line.removeprefix(typed).split() for line in lines if line.startswith(typed)]
 
 
 def shape(text: str) -> str:
@@ -79,7 +80,7 @@ def test_the_bench_prints_what_the_guide_shows(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(bench, "find_spec", lambda name: name == "tensorboard" or None)
     monkeypatch.setattr(bench, "measure", measure)
-    result = CliRunner().invoke(app, commands()[1])
+    result = CliRunner().invoke(app, commands()[-1])
     assert asked == [("mlp", 30), ("conv", 30)]
     assert shape(result.stdout) == shape(blocks("text")[1])
 

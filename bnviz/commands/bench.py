@@ -78,9 +78,9 @@ def capture(
 
     \b
     Examples:
-      bnviz bench
-      bnviz bench --layers 10 --rounds 100
-      bnviz bench --json > cost.jsonl
+      python -m bnviz bench
+      python -m bnviz bench --layers 10 --rounds 100
+      python -m bnviz bench --json > cost.jsonl
 
     With --json: hidden_layers, name, microseconds (a step), ratio, low and high (quartiles), target (or null).
     """  # noqa: D301 - \b keeps the lines as they are
@@ -112,9 +112,9 @@ def recorder(
 
     \b
     Examples:
-      bnviz bench recorder
-      bnviz bench recorder --network mlp --rounds 100
-      bnviz bench recorder --json > cost.jsonl
+      python -m bnviz bench recorder
+      python -m bnviz bench recorder --network mlp --rounds 100
+      python -m bnviz bench recorder --json > cost.jsonl
 
     With --json: network, name, microseconds (a step), ratio, low and high (quartiles), target (or null).
     """  # noqa: D301 - \b keeps the lines as they are
@@ -146,8 +146,8 @@ def studies(
 
     \b
     Examples:
-      bnviz bench studies
-      bnviz bench studies --runs 40 --steps 150
+      python -m bnviz bench studies
+      python -m bnviz bench studies --runs 40 --steps 150
 
     With --json: runs, workers, startup (s, until all processes are ready, paid once), seconds (all), run_seconds (a
     training), busy (CPU time over wall time and workers), overhead (ms a training), busy_target, overhead_target.

@@ -38,9 +38,9 @@ def serve(
 
     \b
     Examples:
-      bnviz bench serve
-      bnviz bench serve --runs 30 --seconds 60
-      bnviz bench serve --url http://127.0.0.1:8501 --runs 10
+      python -m bnviz bench serve
+      python -m bnviz bench serve --runs 30 --seconds 60
+      python -m bnviz bench serve --url http://127.0.0.1:8501 --runs 10
 
     With --json, an object a count: runs, seconds, updates and steps (a second; median over the runs), least_updates,
     least_steps, cpu and client_cpu (cores), memory (MiB), health and longest_health (ms), target (updates, or null).

@@ -37,9 +37,9 @@ def export(
 
     \b
     Examples:
-      bnviz export run.bnviz --tensorboard runs && tensorboard --logdir runs
-      bnviz export run.bnviz --csv run.csv --html run.html
-      bnviz export one.bnviz other.bnviz --parquet both.parquet
+      python -m bnviz export run.bnviz --tensorboard runs && tensorboard --logdir runs
+      python -m bnviz export run.bnviz --csv run.csv --html run.html
+      python -m bnviz export one.bnviz other.bnviz --parquet both.parquet
 
     --tensorboard needs the package tensorboard (python -m pip install tensorboard). Each network's event files are in
     a folder named after it, DIR/run; where that holds event files already, nothing is written.

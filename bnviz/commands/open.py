@@ -33,8 +33,8 @@ def open_files(files: Files, *, port: Port = 0, no_browser: NoBrowser = False) -
 
     \b
     Examples:
-      bnviz open run.bnviz
-      bnviz open before.bnviz after.bnviz --no-browser --port 8600
+      python -m bnviz open run.bnviz
+      python -m bnviz open before.bnviz after.bnviz --no-browser --port 8600
     """  # noqa: D301 - \b keeps the lines as they are
     _check(files)
     folder = app_folder()

@@ -36,8 +36,8 @@ def describe(
 
     \b
     Examples:
-      bnviz describe run.bnviz
-      bnviz describe run.bnviz --json | python -m json.tool
+      python -m bnviz describe run.bnviz
+      python -m bnviz describe run.bnviz --json | python -m json.tool
 
     With --json, one object: header; steps and scalars, each of the first and of the last record; records (how many);
     problem (why reading stopped before the end, empty where it didn't); end (steps and reason, null where the recorder

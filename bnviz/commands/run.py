@@ -81,12 +81,12 @@ def run(
 
     \b
     Examples:
-      bnviz run --preset circles
-      bnviz run --preset headline --set learning_rate=1 --steps 500
-      bnviz run --preset headline --arm "with BN.normalization=layer" --arm 1.init=xavier
-      bnviz run --link "http://localhost:8501/?preset=spirals&width=64" --json > run.jsonl
-      bnviz run --table iris.csv --set hidden_layers=5 --set batch_size=32
-      bnviz run --preset learning-rate --every 1 --json | head -1
+      python -m bnviz run --preset circles
+      python -m bnviz run --preset headline --set learning_rate=1 --steps 500
+      python -m bnviz run --preset headline --arm "with BN.normalization=layer" --arm 1.init=xavier
+      python -m bnviz run --link "http://localhost:8501/?preset=spirals&width=64" --json > run.jsonl
+      python -m bnviz run --table iris.csv --set hidden_layers=5 --set batch_size=32
+      python -m bnviz run --preset learning-rate --every 1 --json | head -1
 
     With --json each line is a snapshot of one network: step, arm (the network's name), link (repeats the run),
     diverged (null, or step, layer and where of the first value that was not finite) and the measured quantities that
@@ -105,7 +105,7 @@ def run(
     address = "?" + to_query(asked)
     if as_json:
         file = f" --table {shlex.quote(str(table))}" if table is not None else ""
-        typer.echo(f"the same numbers again: bnviz run --link '{address}'{file}", err=True)
+        typer.echo(f"the same numbers again: python -m bnviz run --link '{address}'{file}", err=True)
         return
     typer.echo(run_output.verdicts_text(asked, comparison))
     typer.echo(f"\nThe same numbers again, here or after the lab's address:\n{address}")

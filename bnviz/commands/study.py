@@ -91,11 +91,11 @@ def study(
 
     \b
     Examples:
-      bnviz study --list
-      bnviz study faster --seeds 5
-      bnviz study faster --first-seed 100
-      bnviz study all --workers 4 --out results
-      bnviz study all --check
+      python -m bnviz study --list
+      python -m bnviz study faster --seeds 5
+      python -m bnviz study faster --first-seed 100
+      python -m bnviz study all --workers 4 --out results
+      python -m bnviz study all --check
 
     Exit code 1 means that trainings failed or, with --check, that a verdict is another than the shipped one.
     """  # noqa: D301 - \b keeps the lines as they are

@@ -165,7 +165,9 @@ class ExperimentConfig:
             object.__setattr__(self, "table", "")
             return
         if not self.table:
-            raise ConfigError("table", "dataset=table needs a table: drop its file into the lab, or bnviz run --table")
+            raise ConfigError(
+                "table", "dataset=table needs a table: drop its file into the lab, or python -m bnviz run --table"
+            )
         ref = table_ref(self.table)
         least = -(-MIN_RAREST * ref.rows // ref.rarest)
         if 0 < self.samples < ref.rows and not least <= self.samples <= ref.rows - ref.classes:

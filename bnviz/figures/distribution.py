@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import QUANTILES, Array
-from bnviz.figures.look import Look, at_point, layer_name, point_label, robust_extent, shown_layer
+from bnviz.figures.look import Look, at_point, dash, layer_name, point_label, robust_extent, shown_layer
 from bnviz.figures.sheet import arm_panels, draw_marks, panel, say
-from bnviz.figures.theme import DASHES, arm_colour
+from bnviz.figures.theme import arm_colour
 
 # Each percentile fills up to the next one; together these look as the page's three bands on top of each other do.
 STRIPS = {85: 0.16, 75: 0.33, 50: 0.53, 25: 0.53, 15: 0.33, 5: 0.16}
@@ -25,10 +25,10 @@ def distribution(histories: Sequence[History], names: Sequence[str], look: Look 
     figure = arm_panels("Distribution over time", layer_name(histories, layer), histories, names)
     columns = [at_point(history, "percentiles", look, layer) for history in histories]
     places = [panel(arm, len(names)) for arm in range(len(names))]
-    for arm, (history, values) in enumerate(zip(histories, columns, strict=True)):
+    for arm, values in enumerate(columns):
         for run in _finite_runs(values):
             figure.add_traces(
-                _bands(arm, history["step"][run], values[run] if values is not None else np.zeros((0, 7))),
+                _bands(histories, arm, run, values[run] if values is not None else np.zeros((0, 7))),
                 rows=places[arm]["row"], cols=places[arm]["col"],
             )  # fmt: skip
     figure.update_yaxes(title=point_label(histories, look), col=1)
@@ -40,12 +40,12 @@ def distribution(histories: Sequence[History], names: Sequence[str], look: Look 
     return figure
 
 
-def _bands(arm: int, steps: Array, values: Array) -> list[go.Scatter]:
+def _bands(histories: Sequence[History], arm: int, run: slice, values: Array) -> list[go.Scatter]:
     """The percentiles from the 95th down, each a trace that fills up to the one before it."""
-    traces = []
+    traces, steps = [], histories[arm]["step"][run]
     for index in range(len(QUANTILES))[::-1]:
         quantile = QUANTILES[index]
-        line = {"width": 1.8 if quantile == 50 else 0, "color": arm_colour(arm), "dash": DASHES[arm % 4]}
+        line = {"width": 1.8 if quantile == 50 else 0, "color": arm_colour(arm), "dash": dash(histories, arm)}
         traces.append(
             go.Scatter(
                 x=steps, y=values[:, index], line=line, mode="lines" if len(steps) > 1 else "markers",

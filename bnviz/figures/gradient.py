@@ -18,6 +18,7 @@ from bnviz.figures.look import (
     Look,
     are_recorded,
     column,
+    dash,
     layer_name,
     layers_with_data,
     layouts,
@@ -27,7 +28,7 @@ from bnviz.figures.look import (
     shown_step,
 )
 from bnviz.figures.sheet import log_axis, say, sheet
-from bnviz.figures.theme import DASHES, INK, SYMBOLS, arm_colour, plain
+from bnviz.figures.theme import INK, SYMBOLS, arm_colour, plain
 
 Of = Literal["z", "W"]
 FIELDS = {"z": "gradient_z", "W": "gradient_weight"}
@@ -72,7 +73,7 @@ def gradient_over_depth(
             continue
         norms = np.where(values[index] > 0, values[index], np.float32(np.nan))
         x = np.append(np.arange(1, len(norms)), depth)
-        figure.add_trace(_arm(arm, names[arm], x, norms, of=norm_of(histories, of), labels=labels))
+        figure.add_trace(_arm(histories, arm, names[arm], x, norms, of=of, labels=labels))
         found.append(norms)
         config = history.last.config if history.last else None
         if of == "z" and history["step"][index] == 0 and config is not None:
@@ -93,14 +94,16 @@ def _measured(histories: Sequence[History], name: str) -> Array:
     return np.unique(np.concatenate([layers_with_data(history, name) for history in histories]))
 
 
-def _arm(arm: int, name: str, x: Array, norms: Array, *, of: str, labels: Sequence[str]) -> go.Scatter:
+def _arm(
+    histories: Sequence[History], arm: int, name: str, x: Array, norms: Array, *, of: Of, labels: Sequence[str]
+) -> go.Scatter:
     where = "%{customdata}" if labels else "layer %{x}"
     return go.Scatter(
         x=x, y=norms, name=plain(name), mode="lines+markers", customdata=[plain(label) for label in labels] or None,
         connectgaps=bool(labels),
-        line={"color": arm_colour(arm), "dash": DASHES[arm % 4], "width": STRONG},
+        line={"color": arm_colour(arm), "dash": dash(histories, arm), "width": STRONG},
         marker={"symbol": SYMBOLS[arm % 4], "size": 8 if len(x) <= 16 else 5},
-        hovertemplate="%{fullData.name}, " + where + "<br>" + of + " %{y:.4~g}<extra></extra>",
+        hovertemplate="%{fullData.name}, " + where + "<br>" + norm_of(histories, of) + " %{y:.4~g}<extra></extra>",
     )  # fmt: skip
 
 

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Array
-from bnviz.figures.look import column, layers_with_data, robust_extent, thinned
+from bnviz.figures.look import column, dash, layers_with_data, robust_extent, thinned
 from bnviz.figures.sheet import draw_marks, log_axis, say, sheet, step_axis
-from bnviz.figures.theme import DASHES, MUTED, arm_colour, plain
+from bnviz.figures.theme import MUTED, arm_colour, plain
 
 STRONG, THIN = 2.2, 1.2
 MOST_OTHERS = 16
@@ -44,7 +44,7 @@ def line_figure(
 ) -> go.Figure:  # fmt: skip
     """Return the lines as a figure; `y` is the vertical axis, `guide` a dotted value with its name."""
     figure = sheet(title, caption)
-    figure.add_traces([_trace(line, histories[line.arm]["step"], log=log) for line in lines])
+    figure.add_traces([_trace(line, histories, log=log) for line in lines])
     for line in {line.group: line for line in lines if line.group}.values():
         figure.add_trace(_entry(line))
     figure.update_xaxes(step_axis(histories))
@@ -61,13 +61,14 @@ def line_figure(
     return figure.update_layout(hovermode="x unified", showlegend=True)
 
 
-def _trace(line: Line, steps: Array, *, log: bool) -> go.Scatter:
+def _trace(line: Line, histories: Sequence[History], *, log: bool) -> go.Scatter:
+    steps = histories[line.arm]["step"]
     values = np.where(line.values > 0, line.values, np.float32(np.nan)) if log else line.values
     few = line.connected and np.count_nonzero(np.isfinite(values)) <= MOST_MARKS
     mode = "markers" if len(steps) <= 1 else "lines+markers" if few else "lines"
     return go.Scatter(
         x=steps, y=values, name=plain(line.name), mode=mode, opacity=line.opacity, connectgaps=line.connected,
-        line={"color": arm_colour(line.arm), "dash": DASHES[line.arm % 4], "width": line.width},
+        line={"color": arm_colour(line.arm), "dash": dash(histories, line.arm), "width": line.width},
         visible=True if line.shown else "legendonly", legendgroup=line.group or None, showlegend=not line.group,
         cliponaxis=len(steps) > 1, hovertemplate="%{y:.6~g}",
     )  # fmt: skip

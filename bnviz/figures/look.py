@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bnviz.experiment.history import History
 from bnviz.experiment.layout import Layout
 from bnviz.experiment.snapshot import FIELDS, Array
+from bnviz.figures.theme import DASHES, FIRST_SOLID
 
 POINT_NAMES = {
     "before": ("before norm", "after norm", "after activation"),
@@ -46,6 +47,12 @@ def layouts(histories: Sequence[History]) -> list[Layout]:
 def are_recorded(histories: Sequence[History]) -> bool:
     """Whether these are recordings of somebody's own models, and not arms of the lab."""
     return any(layout.config is None for layout in layouts(histories))
+
+
+def dash(histories: Sequence[History], arm: int) -> str:
+    """Return the dash of an arm's line, as on the page."""
+    dashes = FIRST_SOLID if are_recorded(histories) or len(histories) == 1 else DASHES
+    return dashes[arm % len(dashes)]
 
 
 def of_layer(history: History, name: str, layer: int) -> Array | None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from bnviz.figures.sheet import sheet
-from bnviz.figures.theme import MUTED, TEXT, plain, rgba
+from bnviz.figures.theme import INK, MUTED, PAPER, TEXT, plain, rgba
 
 COLOURS = "Cividis"  # reads the same to everybody, and in grey
 HEIGHT = 420
@@ -79,7 +79,7 @@ class Field:
     """One arm's map [y, x]: accuracy (NaN where there is none), its hover texts, why cells are empty, the border.
 
     The border's edges are (x0, y0, x1, y1) in cells, as whole numbers and halves from -0.5 on; `chosen` is a cell's
-    (row, column).
+    (row, column). `note` stands in the middle, a line each, where there is nothing else to see.
     """
 
     accuracy: npt.NDArray[np.float64]
@@ -87,6 +87,7 @@ class Field:
     marks: Sequence[Sequence[str]]
     border: Sequence[tuple[float, float, float, float]]
     chosen: tuple[int, int] | None = None
+    note: Sequence[str] = ()
 
 
 def accuracy_map(field: Field, x: Side, y: Side, label: str) -> go.Figure:
@@ -110,6 +111,11 @@ def accuracy_map(field: Field, x: Side, y: Side, label: str) -> go.Figure:
     figure.add_scatter(x=[None], y=[None], mode="markers", marker=nowhere, showlegend=False, name="scale")
     _border(figure, field, x, y)
     _empty(figure, field, x, y)
+    if field.note:
+        figure.add_annotation(
+            text="<br>".join(map(plain, field.note)), showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5,
+            font={"size": 14, "color": INK}, bgcolor=rgba(PAPER, 0.85), borderpad=6,
+        )  # fmt: skip
     # Hover and clicks: a heatmap has none where nothing is measured, and this one hears both in every cell.
     figure.add_heatmap(
         x=x.edges, y=y.edges, z=np.zeros((rows, columns)).tolist(), text=[list(map(plain, row)) for row in field.texts],

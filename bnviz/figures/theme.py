@@ -13,7 +13,8 @@ TEXT, PAPER, ALARM = "49, 51, 63", "255, 255, 255", "192, 31, 31"
 DARK: Mapping[str, str] = MappingProxyType(
     dict(zip(ARMS, ARMS_DARK, strict=True)) | {TEXT: "250, 250, 250", PAPER: "14, 17, 23", ALARM: "255, 128, 128"}
 )
-DASHES = ("dash", "solid", "dot", "dashdot")  # colour is never the only cue
+DASHES = ("dash", "solid", "dot", "dashdot")  # of the lab's networks: colour is never the only cue
+FIRST_SOLID = ("solid", "dash", "dot", "dashdot")  # of recorded models, and of a network alone
 UNIT_DASHES = ("solid", "dash", "dot")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond")
 FONT = "system-ui, sans-serif"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
-from bnviz.studies.effect_words import digits, left_out, powers, sentence
+from bnviz.studies.effect_words import digits, in_few_words, left_out, powers, sentence
 from bnviz.studies.effects import Effect, Evidence
 from bnviz.studies.predictions import Outcome, Prediction, presupposed, weigh, weigh_slip
 from bnviz.studies.rule_words import rule_words
@@ -87,19 +87,18 @@ class Experiment:
         failed = [found for found in runs if not all(found)]  # without measures
         estimate = _without(failed, self.effect.estimate(evidence) if whole else NOTHING)
         outcome: Outcome | Literal[""] = "" if self.prediction is None else self.prediction.outcome(estimate)
+        parts = [(self.says, estimate, self.effect.unit)]
+        if self.beside is not None and whole:
+            effect, says = self.beside
+            parts.append((says, effect.estimate(evidence), effect.unit))
+        told, *beside = (sentence(*part) for part in parts)
         return Finding(
             experiment=self.key, effect=estimate.value, low=estimate.low, high=estimate.high, bound=estimate.bound,
             unit=self.effect.unit, seeds=estimate.pairs, outcome=outcome, missing=estimate.missing,
             beyond=estimate.beyond,
-            sentence=sentence(self.says, estimate, self.effect.unit) + left_out(estimate)
-            + (self._beside(evidence) if whole else ""),
+            sentence=" ".join([told + left_out(estimate), *beside]),
+            brief=" ".join(in_few_words(*part) for part in parts),
         )  # fmt: skip
-
-    def _beside(self, evidence: Evidence) -> str:
-        if self.beside is None:
-            return ""
-        effect, says = self.beside
-        return " " + sentence(says, effect.estimate(evidence), effect.unit)
 
     @property
     def predicted(self) -> str:

@@ -20,6 +20,14 @@ def sentence(says: str, estimate: Estimate, unit: str) -> str:
     return says.format(effect=said(size, unit).replace("+", ""), higher="lower" if lower else "higher")
 
 
+def in_few_words(says: str, estimate: Estimate, unit: str) -> str:
+    """Return the same sentence with its number alone, without the interval."""
+    number = replace(estimate, low=estimate.value, high=estimate.value, bound="")
+    if estimate.bound:
+        return says.format(effect=f"{estimate.bound} {said(number, unit)}")
+    return sentence(says, number, unit)
+
+
 def said(estimate: Estimate, unit: str) -> str:
     """Return an effect in words, with its interval where it has two ends."""
     if math.isnan(estimate.value):

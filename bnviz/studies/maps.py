@@ -65,6 +65,20 @@ class MapStudy(Study):
     seeds: int = 2
     check_seeds: int = 1
 
+    @property
+    def time(self) -> str:
+        """For how long each network is trained, in words."""
+        return f"{self.steps:,} step{'s' * (self.steps != 1)}"
+
+    @property
+    def unfair(self) -> str:
+        """A sentence on what batches of different sizes have seen after as many steps; empty where all have one."""
+        sizes = sorted({cell.config.batch_size for cell in self.cells if cell.config is not None})
+        if len(sizes) < 2:
+            return ""
+        few, many = (f"{self.steps * size:,} samples at batch size {size}" for size in (sizes[0], sizes[-1]))
+        return f"All networks take {self.time}, so that small batches have seen less: {few}, {many}."
+
     @cached_property
     def cells(self) -> tuple[Cell, ...]:
         """Every cell, arm by arm and row by row."""
@@ -157,7 +171,7 @@ class MapStudy(Study):
         return Finding(
             experiment=name, effect=share, low=math.nan, high=math.nan, bound="", unit="share",
             seeds=int(grid.seeds[arm].max(initial=0)), outcome="",
-            sentence=f"{name[:1].upper()}{name[1:]}, {trains} of {total} networks train.",
+            sentence=f"{name[:1].upper()}{name[1:]}, {trains} of {total} networks train in {self.time}.",
         )  # fmt: skip
 
     def differs(self, shipped: Sequence[Row], again: Sequence[Row]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from bnviz.studies.results import Result
 from bnviz.studies.trial import Trial
 
 ENOUGH = 5  # trainings from which an average is worth the name
@@ -22,6 +23,15 @@ def _kind(trial: Trial) -> Trial:
 def _work(trial: Trial) -> int:
     """What a training costs, in units of its own: depth and steps make most of it."""
     return max(1, trial.steps) * (1 + trial.config.hidden_layers)
+
+
+def foreseen(trials: Iterable[Trial], rows: Iterable[Result], workers: int) -> float | None:
+    """Return how long trials will take so many workers, judged by rows of others; None where these tell nothing."""
+    done = [row for row in rows if not row["failure"]]
+    pace = Pace.of([*(row["trial"] for row in done), *trials])
+    for row in done:
+        pace.learn(row["trial"], row["seconds"], 0)
+    return pace.seconds_left(workers)
 
 
 @dataclass

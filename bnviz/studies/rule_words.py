@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from bnviz.studies.rules import COVERAGE, FEWEST
+from bnviz.studies.study import Kind
 
 _COVERED = ", ".join(f"{100 * share:.3g} % over {pairs}" for pairs, share in COVERAGE.items())
 RULE = (
@@ -19,6 +23,14 @@ RULE = (
     "network, a well-initialised ReLU network (He's weights) is a counter-case. What stands for comparison "
     "decides nothing: it measures something else than the claim speaks of."
 )
+MEANINGS: Mapping[Kind, str] = MappingProxyType({
+    "supported": "all its predictions came true",
+    "conditional": "some of them did",
+    "unsupported": "neither it nor its opposite is shown",
+    "refuted": "its opposite is shown, or one exception where it allows none",
+    "slip": "wrong as it is written, right once corrected",
+    "open": "too little is measured",
+})  # fmt: skip
 WEIGHING = (
     "All borne out: supported. Some: supported under conditions. All contradicted: refuted. Otherwise: not supported."
 )

@@ -39,7 +39,7 @@ class Finding:
     """What one experiment of a study gave; `outcome` is empty where nothing was predicted of it.
 
     `seeds` are the pairs that the effect is of; `missing` more were run and gave no number. `beyond` says that both
-    networks go beyond what was tried.
+    networks go beyond what was tried. `brief` is the sentence without intervals.
     """
 
     experiment: str
@@ -51,6 +51,7 @@ class Finding:
     seeds: int
     outcome: Outcome | Literal[""]
     sentence: str
+    brief: str = ""
     missing: int = 0
     beyond: bool = False
 

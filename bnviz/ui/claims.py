@@ -13,11 +13,12 @@ from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.claim import GROUPS, Claim
 from bnviz.studies.study import KINDS, Kind, Verdict
 from bnviz.ui.address import plain
-from bnviz.ui.claims_evidence import in_few_words, shipped_verdict
-from bnviz.ui.claims_marks import STYLE, mark
-from bnviz.ui.claims_measure import elsewhere, which_seeds
+from bnviz.ui.claims_evidence import shipped_verdict
+from bnviz.ui.claims_marks import STYLE, legend, mark
+from bnviz.ui.claims_measure import elsewhere
 from bnviz.ui.claims_one import show_claim
 from bnviz.ui.claims_own import measuring, remember
+from bnviz.ui.claims_progress import which
 from bnviz.ui.claims_state import VERDICTS, ClaimsState, claims_state, encode_claims
 
 ALL = "all"
@@ -44,14 +45,16 @@ def show() -> None:
     remember()
 
 
-def _filters(state: ClaimsState, kinds: Mapping[str, str]) -> None:
+def _filters(state: ClaimsState, kinds: Mapping[str, Kind]) -> None:
     st.markdown(
-        "**What people say about batch normalization, and what the measurements say.** Each verdict follows by one "
-        "rule from trainings over several seeds, which you can run again."
+        "**What people say about batch normalization, and what the measurements say.** Each claim predicts numbers, "
+        "and trainings over several seeds, which you can run again, decide by one rule:"
     )
     counts = Counter(kinds.values())
-    verdicts: list[str] = [kind for kind in VERDICTS if counts[kind]]
-    words = {ALL: f"all {len(kinds)}"} | {str(kind): f"{word} {counts[kind]}" for kind, word in KINDS.items()}
+    verdicts = [kind for kind in VERDICTS if counts[kind]]
+    st.html(legend(verdicts))
+    words: dict[str, str] = {ALL: f"all {len(kinds)}"}
+    words |= {kind: f"{KINDS[kind]} {counts[kind]}" for kind in verdicts}
     key, current = f"filter-{state.epoch}", state.link.verdict
 
     def choose() -> None:
@@ -64,7 +67,7 @@ def _filters(state: ClaimsState, kinds: Mapping[str, str]) -> None:
     )  # fmt: skip
 
 
-def _list(state: ClaimsState, kinds: Mapping[str, str]) -> None:
+def _list(state: ClaimsState, kinds: Mapping[str, Kind]) -> None:
     shown = [claim for claim in CLAIMS.values() if state.link.verdict in (None, kinds[claim.name])]
     if len(shown) < len(CLAIMS):
         with st.container(horizontal=True, vertical_alignment="center", key="filtered"):
@@ -99,14 +102,14 @@ def _row(state: ClaimsState, claim: Claim) -> None:
         effect = _effect(claim, verdict) if verdict.seeds else "Open it to measure it yourself."
         st.html(f'<p class="bnviz-effect">{html.escape(effect)}</p>')
         own = measuring().of(claim)
-        if own is not None and not own.running and own.rows:
-            here = claim.judge(own.order.rows)
-            st.html(f'<p class="bnviz-effect">Measured here, new {which_seeds(own.order)}: {mark(here)}</p>')
+        if own is not None and own.judged:
+            here = mark(claim.judge(own.judged))
+            st.html(f'<p class="bnviz-effect">Measured here, new {which(own.seeds)}: {here}</p>')
 
 
 def _effect(claim: Claim, verdict: Verdict) -> str:
     """The effect that tells the verdict, and of several predictions and premises how many came true."""
-    effect = in_few_words(claim.experiments[verdict.main], verdict.findings[verdict.main])
+    effect = verdict.findings[verdict.main].brief
     predictions, premises = (claim.outcomes(verdict, *roles) for roles in (("test", "counter"), ("premise",)))
     told = [_borne_out(predictions)] if verdict.kind in ("conditional", "unsupported") and len(predictions) > 1 else []
     if premises.count("borne out") < len(premises):

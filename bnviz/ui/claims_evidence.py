@@ -15,12 +15,11 @@ from bnviz.figures.scale import Scale
 from bnviz.figures.sweeps import Curve, curves
 from bnviz.studies.catalogue import CLAIMS, STUDIES
 from bnviz.studies.claim import Arm, Claim, Experiment
-from bnviz.studies.effect_words import said, sentence
 from bnviz.studies.effects import Gap, Reach
 from bnviz.studies.measures import MEASURES
 from bnviz.studies.results import Result, shipped
-from bnviz.studies.rules import FEWEST, Estimate, mean
-from bnviz.studies.study import Finding, Row, Study, Verdict
+from bnviz.studies.rules import FEWEST, mean
+from bnviz.studies.study import Row, Study, Verdict
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -61,14 +60,6 @@ def made_with(rows: Sequence[Result]) -> str:
     days = sorted({row["finished"].date().isoformat() for row in rows})
     span = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return f"{len(rows):,} trainings with {'; '.join(versions)}; {span}"
-
-
-def in_few_words(experiment: Experiment, finding: Finding) -> str:
-    """Return an experiment's sentence with its number alone, without the interval."""
-    value = Estimate(finding.effect, finding.effect, finding.effect, finding.seeds)
-    if finding.bound:
-        return experiment.says.format(effect=f"{finding.bound} {said(value, finding.unit)}")
-    return sentence(experiment.says, value, finding.unit)
 
 
 def gathered(arm: Arm, rows: Sequence[Row], measure: str) -> tuple[list[int], list[float]]:
@@ -204,4 +195,4 @@ def disagreement(study: Study, own: Sequence[Row]) -> str | None:
     before, after = shipped_verdict(study.name), study.judge(own)
     if "open" in (before.kind, after.kind) or before.kind == after.kind:
         return None
-    return f"The shipped verdict is “{before.title}”, the one from the runs here “{after.title}”."
+    return f"The shipped verdict is: {before.title}. From the runs here it is: {after.title}."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from urllib.parse import quote
 
+from bnviz.studies.rule_words import MEANINGS
 from bnviz.studies.rules import FEWEST
-from bnviz.studies.study import Finding, Verdict
+from bnviz.studies.study import KINDS, Finding, Kind, Verdict
 
 # Drawn as masks, as Streamlit takes pictures out of a page's HTML: what is white here is left out.
 SHAPES: dict[str, str] = {
@@ -55,6 +57,8 @@ STYLE = f"""
 .bnviz-mark.is-slip {{ color: light-dark(#94478a, #eba3ce); }}
 .bnviz-mark.is-open {{ color: light-dark(#5b6472, #b4bcc8); font-weight: 400; }}
 .bnviz-verdict {{ display: flex; flex-wrap: wrap; align-items: center; gap: 0.2rem 0.8rem; margin: 0; }}
+.bnviz-legend {{ display: flex; flex-wrap: wrap; gap: 0.25rem 1.4rem; margin: 0; font-size: 0.875rem; }}
+.bnviz-legend .bnviz-mark {{ margin-right: 0.4rem; vertical-align: -0.15em; }}
 .bnviz-found {{ margin: 0; }} .bnviz-found .bnviz-mark {{ margin-right: 0.6rem; vertical-align: -0.1em; }}
 .st-key-claims-list [data-testid="stMarkdownContainer"] p strong {{ font-size: 1.05rem; }}
 [class*="st-key-claim-row-"] {{ padding: 0.35rem 0 0.45rem; border-top: 1px solid light-dark(#e3e8ee, #2a333f); }}
@@ -69,6 +73,12 @@ STYLE = f"""
 def mark(verdict: Verdict, *, large: bool = False) -> str:
     """Return a verdict's mark as HTML."""
     return _mark(verdict.kind + " is-large" * large, verdict.title)
+
+
+def legend(kinds: Iterable[Kind]) -> str:
+    """Return what verdicts mean as HTML, each behind its mark."""
+    items = (f"<span>{_mark(kind, KINDS[kind])}{html.escape(MEANINGS[kind])}</span>" for kind in kinds)
+    return f'<p class="bnviz-legend">{"".join(items)}</p>'
 
 
 def _mark(look: str, word: str) -> str:

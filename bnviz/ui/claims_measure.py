@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
 from bnviz.studies.catalogue import STUDIES
-from bnviz.studies.orders import Order
-from bnviz.studies.results import Result
 from bnviz.studies.rules import FEWEST
 from bnviz.studies.service import FREED_AFTER, MAX_TRIALS, affordable, workers
 from bnviz.studies.study import Study
 from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import shipped_rows
 from bnviz.ui.claims_own import Own, measuring
+from bnviz.ui.claims_progress import came_to, cancelled, duration, expected, far, trainings, which
+from bnviz.ui.command import command, where
 
 OFF = "Measuring is switched off on this server: what is shown came with the app."
 Place = tuple[str, Mapping[str, str]]  # a page and its query
@@ -44,7 +44,7 @@ def elsewhere(study: Study | None = None) -> None:
     if own is None or own.study == study:
         ended = measuring().owns.get(measuring().news)
         if ended is not None and ended.study != study:
-            _bar(ended, _came_to(ended.order), "See what came")
+            _bar(ended, came_to(ended.order), "See what came")
         return
     pace, name = own.pace, own.study.name
 
@@ -54,14 +54,14 @@ def elsewhere(study: Study | None = None) -> None:
             measuring().news = name if now is None or now.study.name != name or not now.running else ""
             st.rerun()
         else:
-            _bar(now, _far(now.order), "Show it")
+            _bar(now, far(now), "Show it")
 
     st.fragment(look, run_every=pace)()
 
 
 def _bar(own: Own, words: str, label: str) -> None:
     with st.container(key="elsewhere", border=True, horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"“{plain(own.study.title)}”: {plain(words)}", width="stretch")
+        st.markdown(f"**{plain(own.study.title)}**: {plain(words)}", width="stretch")
         if own.page:
             st.page_link(own.page, label=label, icon=":material/arrow_forward:", query_params=dict(own.query))
         if own.running:
@@ -75,12 +75,12 @@ def _close() -> None:
 
 
 def fresh(study: Study, own: Own | None) -> int:
-    """Return the first seed that neither the shipped rows nor this session's last order has used.
+    """Return the first seed that neither the shipped rows nor this session's last order has measured.
 
     With the shipped seeds a server can only say that it computes alike; new ones are evidence of their own.
     """
     shipped = [row["seed"] for row in shipped_rows(study.name)]
-    return max([0, *(seed + 1 for seed in shipped), *([own.order.first + own.order.seeds] if own else [])])
+    return max([0, *(seed + 1 for seed in shipped), *([own.next_seed] if own else [])])
 
 
 def panel(study: Study, own: Own | None, *, words: str, place: Place, usual: int | None = None) -> None:
@@ -93,28 +93,31 @@ def panel(study: Study, own: Own | None, *, words: str, place: Place, usual: int
         st.error(plain(mine.problem))
         mine.problem = None
     if own is not None and own.running:
-        _progress(own.order)
+        _progress(own)
         st.button("Cancel", key="cancel-measuring", on_click=mine.cancel)
         return
     if workers() == 0:
-        st.caption(f"{OFF} {_on_your_own(study) if study.name in STUDIES else ''}".strip())
+        _instead(study, OFF)
     elif (most := affordable(study)) == 0:
-        trainings = len(study.trials(range(1)))
-        st.caption(f"{trainings} trainings: at most {MAX_TRIALS} are run here for one visitor. {_on_your_own(study)}")
+        each = trainings(len(study.trials(range(1))))
+        _instead(study, f"{each}: at most {MAX_TRIALS} are run here for one visitor.", "Take fewer values on an axis.")
     else:
         _start(study, min(most, usual or study.check_seeds), most, words, (fresh(study, own), place))
     if own is not None:
-        _ended(own.order)
+        _ended(own)
 
 
-def _on_your_own(study: Study) -> str:
-    """What a reader can do instead; a study that he made up has no name on the command line."""
-    known = study.name in STUDIES
-    return f"On your own machine: `python -m bnviz study {study.name}`." if known else "Take fewer values on an axis."
+def _instead(study: Study, why: str, otherwise: str = "") -> None:
+    """Say what a reader can do instead; a study that he made up has no name on the command line."""
+    if study.name in STUDIES:
+        words = f"study {study.name}"
+        st.caption(f"{why} On your own machine: {command(words)}.", help=where(f"{words} --out /tmp/studies"))
+    else:
+        st.caption(f"{why} {otherwise}".strip())
 
 
-def _start(study: Study, usual: int, most: int, words: str, where: tuple[int, Place]) -> None:
-    first, (page, query) = where
+def _start(study: Study, usual: int, most: int, words: str, start: tuple[int, Place]) -> None:
+    first, (page, query) = start
     other = measuring().running
     with st.container(horizontal=True, vertical_alignment="bottom", key="measure-again"):
         seeds = 1
@@ -128,95 +131,35 @@ def _start(study: Study, usual: int, most: int, words: str, where: tuple[int, Pl
             words, key="measure", type="primary", disabled=other is not None,
             on_click=lambda: measuring().start(study, seeds, first, page, query),
         )  # fmt: skip
-    trainings = len(study.trials(range(first, first + seeds)))
-    st.caption(f"{_trainings(trainings)} on this server, with {_which(first, seeds)}. {_why(study)}".strip())
+    asked, time = range(first, first + seeds), expected(study, seeds)
+    said = f"{trainings(len(study.trials(asked)))} on this server, with {which(asked)}"
+    st.caption(f"{said}{f': about {duration(time)}' if time is not None else ''}.")
+    if shipped := sorted({row["seed"] for row in shipped_rows(study.name)}):
+        check = f"study {study.name} --check"
+        st.caption(
+            f"What is shipped has {which(shipped)}: others are new evidence, and may disagree. {command(check)} "
+            "repeats shipped ones.",
+            help=where(check),
+        )
     if other is not None:
-        st.caption(f"“{plain(other.study.title)}” is being measured: one study at a time.")
+        st.caption(f"**{plain(other.study.title)}** is being measured: one study at a time.")
 
 
-def _trainings(count: int) -> str:
-    return f"{count} training{'s' * (count != 1)}"
-
-
-def _why(study: Study) -> str:
-    """Why these seeds."""
-    shipped = sorted({row["seed"] for row in shipped_rows(study.name)})
-    if not shipped:
-        return ""
-    had = _which(shipped[0], shipped[-1] - shipped[0] + 1).removeprefix("seeds ").removeprefix("seed ")
-    return (
-        f"What is shipped has {had}: other seeds are new evidence, and may disagree. "
-        f"`python -m bnviz study {study.name} --check` repeats shipped ones."
-    )
-
-
-def _which(first: int, seeds: int) -> str:
-    return f"seed {first}" if seeds == 1 else f"seeds {first} to {first + seeds - 1}"
-
-
-def which_seeds(order: Order) -> str:
-    """Return an order's seeds in words."""
-    return _which(order.first, order.seeds)
-
-
-def _far(order: Order) -> str:
-    """How far an order is, in words."""
-    progress = order.progress
-    done = progress.kept + progress.done
-    if order.state == "waiting":
-        text = f"place {order.place} in the queue"
-        if order.wait is not None:
-            text += f", its turn comes in about {duration(order.wait)}"
-        return f"{text}; {f'{done} of ' if done else ''}{_trainings(progress.total)}{' done' * bool(done)}."
-    parts = [f"{done} of {progress.total} trainings done"]
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    if progress.startup is None:
-        parts.append("the server's worker starts")
-    elif progress.seconds_left is not None and progress.left:
-        parts.append(f"about {duration(progress.seconds_left)} left")
-    return ", ".join(parts) + "."
-
-
-def _came_to(order: Order) -> str:
-    """What became of an order, in words."""
-    came = f"{order.progress.done} of {_trainings(order.progress.total)}"
-    return {"done": f"measured here, {came}.", "failed": f"could not be measured: {order.problem}"}.get(
-        order.state, f"ended after {came}. {order.problem}".strip()
-    )
-
-
-def _progress(order: Order) -> None:
-    progress = order.progress
-    words = _far(order)
+def _progress(own: Own) -> None:
+    progress, words, seeds = own.order.progress, far(own), which(own.asked)
     st.progress((progress.kept + progress.done) / max(1, progress.total), text=plain(words[:1].upper() + words[1:]))
-    seeds = which_seeds(order)
     st.caption(
         f"{seeds[:1].upper()}{seeds[1:]}. It goes on while Claims or Maps is open; {FREED_AFTER:.0f} seconds without "
         "either end it."
     )
 
 
-def _ended(order: Order) -> None:
+def _ended(own: Own) -> None:
+    order = own.order
     failed = [row["failure"] for row in order.rows if row["failure"]]
-    done = len(order.rows) - len(failed)
     if order.state == "failed":
         st.error(plain(f"It could not be measured: {order.problem}"))
     elif order.state == "cancelled":
-        st.info(plain(f"Cancelled after {done} of {order.progress.total} trainings. {order.problem}".strip()))
+        st.info(plain(cancelled(own)))
     if failed:
         st.warning(plain(f"{len(failed)} of {order.progress.total} trainings failed: {failed[0]}"))
-
-
-def _seeds(count: int) -> str:
-    return "1 seed" if count == 1 else f"{count} seeds"
-
-
-def duration(seconds: float) -> str:
-    """Return an estimated time in words, no finer than an estimate is."""
-    return f"{max(5, 5 * round(seconds / 5))} s" if seconds < 90 else f"{round(seconds / 60)} min"
-
-
-def said_seeds(rows: Sequence[Result]) -> str:
-    """Return how many seeds rows have."""
-    return _seeds(len({row["seed"] for row in rows}))

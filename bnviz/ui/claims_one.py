@@ -15,9 +15,10 @@ from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows, ship
 from bnviz.ui.claims_figure import figure
 from bnviz.ui.claims_lab import show_experiment_link
 from bnviz.ui.claims_marks import mark, outcome_mark
-from bnviz.ui.claims_measure import elsewhere, panel, said_seeds, watched, which_seeds
+from bnviz.ui.claims_measure import elsewhere, panel, watched
 from bnviz.ui.claims_own import Own
 from bnviz.ui.claims_picture import picture
+from bnviz.ui.claims_progress import said_seeds, which
 
 ROLES = {
     "test": "Test",
@@ -33,7 +34,7 @@ def show_claim(claim: Claim) -> None:
     elsewhere(claim)
     st.subheader(plain(claim.title), anchor=False)
     said, needs = st.columns(2, gap="medium")
-    said.markdown(f"**As it is put.** “{plain(claim.said)}”")
+    said.markdown(f"**As it is put.** {plain(claim.said)}")
     needs.markdown(f"**What would have to be true.** {plain(claim.needs)}")
     watched(claim, lambda own: _evidence(claim, own))
     if claim.note:
@@ -49,8 +50,8 @@ def show_claim(claim: Claim) -> None:
 def _evidence(claim: Claim, own: Own | None) -> None:
     """The verdicts, the button that measures again, and the experiments' figures."""
     rows, verdict = shipped_rows(claim.name), shipped_verdict(claim.name)
-    mine = own.rows if own is not None else []
-    again = claim.judge(own.order.rows) if own is not None and mine and not own.running else None
+    mine = [] if own is None else own.rows if own.running else [row for row in own.judged if not row["failure"]]
+    again = claim.judge(own.judged) if own is not None and own.judged else None
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True):
         if own is None or again is None:
@@ -60,8 +61,8 @@ def _evidence(claim: Claim, own: Own | None) -> None:
             with shipped:
                 _verdict(claim, "Shipped", verdict, rows, said_seeds(rows))
             with here:
-                _verdict(claim, "Measured here", again, mine, f"new {which_seeds(own.order)}")
-            _compare(claim, own.order.rows, again)
+                _verdict(claim, "Measured here", again, mine, f"new {which(own.seeds)}")
+            _compare(claim, own.judged, again)
     with right, st.container(border=True):
         st.markdown("**Measure again here**")
         panel(claim, own, words="Measure again", place=("claims.py", {"claim": claim.name}))

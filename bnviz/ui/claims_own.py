@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, cast
 
 import streamlit as st
@@ -42,6 +43,34 @@ class Own:
     def rows(self) -> list[Result]:
         """The runs that went well."""
         return [row for row in self.order.rows if not row["failure"]]
+
+    @property
+    def asked(self) -> range:
+        """The seeds that were ordered."""
+        return range(self.order.first, self.order.first + self.order.seeds)
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """The seeds that were measured whole: an order that was cancelled has begun others in vain."""
+        if self.order.state == "done":
+            return list(self.asked)
+        come = {row["key"] for row in self.order.rows}
+        return [seed for seed in self.asked if all(trial.key in come for trial in self.study.trials([seed]))]
+
+    @property
+    def next_seed(self) -> int:
+        """The first seed that has yet to be measured."""
+        return next((seed for seed in self.asked if seed not in self.seeds), self.asked.stop)
+
+    @cached_property
+    def judged(self) -> list[Result]:
+        """The rows of whole seeds, failed ones too, for a verdict; none while it runs, and where none went well."""
+        if self.running or not self.rows:
+            return []
+        if self.order.state == "done":
+            return list(self.order.rows)
+        whole = {trial.key for trial in self.study.trials(self.seeds)}
+        return [row for row in self.order.rows if row["key"] in whole]
 
     @property
     def running(self) -> bool:

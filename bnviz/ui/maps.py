@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from bnviz.experiment.words import LABELS, value_label
-from bnviz.figures.maps import Field, Side, accuracy_map
 from bnviz.sharing.link import encode
 from bnviz.studies.default_maps import MAPS
-from bnviz.studies.map_axes import Axis
-from bnviz.studies.maps import Grid, MapStudy, border
+from bnviz.studies.maps import Grid, MapStudy
 from bnviz.studies.results import Result
 from bnviz.ui.address import plain
 from bnviz.ui.claims_evidence import disagreement, made_with, shipped_rows
 from bnviz.ui.claims_figure import figure
 from bnviz.ui.claims_lab import LAB, lab_link
-from bnviz.ui.claims_measure import elsewhere, panel, said_seeds, watched
+from bnviz.ui.claims_measure import elsewhere, panel, watched
 from bnviz.ui.claims_own import Own, remember
 from bnviz.ui.maps_own import show_form
+from bnviz.ui.maps_picture import Picture, drawn, found, settings
 from bnviz.ui.maps_state import MapsState, OwnMap, encode_maps, maps_state
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 OWN = "own"
 
@@ -42,19 +35,19 @@ def show() -> None:
     state.address.write(encode_maps(state.shown))
     study = state.study
     elsewhere(study)
-    _intro()
+    _intro(study)
     _chooser(state)
     show_form(state)
-    st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))}")
+    st.markdown(f"**{plain(study.title)}.** {plain(study.words or _words(study))} {plain(study.unfair)}".strip())
     watched(study, lambda own: _map(state, study, own))
     remember()
 
 
-def _intro() -> None:
+def _intro(study: MapStudy) -> None:
     st.markdown(
         "**Which networks train?** Each square is a network of its own, trained with the settings on the two axes. The "
-        "brighter, the higher its test accuracy; the white line parts those that train from those that don't. Click a "
-        "square (or Tab, arrow keys, Enter) to see its numbers and open its run in the lab."
+        f"brighter, the higher its test accuracy; the white line parts those that train in {study.time} from those "
+        "that don't. Click a square (or Tab, arrow keys, Enter) to see its numbers and open its run in the lab."
     )
 
 
@@ -91,18 +84,24 @@ def _map(state: MapsState, study: MapStudy, own: Own | None) -> None:
     columns = st.columns(2, gap="medium") if len(study.arms) > 1 else [st.container()]
     for arm, (name, _) in enumerate(study.arms):
         with columns[arm % len(columns)]:
-            st.markdown(f"**{plain(name[:1].upper() + name[1:])}**")
+            st.markdown(f"**{plain(name[:1].upper() + name[1:])}**{_of_how_many(study, grid, arm)}")
             figure(
-                _drawn(_Picture.of(state, study, grid, arm, waiting=waiting)), key=f"map-{study.name}-{arm}",
+                drawn(Picture.of(state, study, grid, arm, waiting=waiting)), key=f"map-{study.name}-{arm}",
                 alt=f"{study.title}, {name}: {study.finding(arm, grid).sentence}", revision=study.title,
                 picked=partial(state.choose, arm),
             )  # fmt: skip
             if state.chosen is not None and state.chosen[0] == arm:
                 _chosen(state.chosen, study, grid)
-    _legend(study, grid, shown)
+    _legend(study, grid)
     if rows:
         _measure(state, study, own, rows)
     st.caption(plain(f"Shipped: {made_with(rows)}.") if rows else "No results of this map come with the app.")
+
+
+def _of_how_many(study: MapStudy, grid: Grid, arm: int) -> str:
+    """How many of an arm's networks are measured, as long as some are not."""
+    known = [grid.seeds[cell[:3]] > 0 for cell in study.cells if cell.arm == arm and cell.config is not None]
+    return "" if all(known) else f" · {sum(known)} of {len(known)} networks measured"
 
 
 def _measure(state: MapsState, study: MapStudy, own: Own | None, rows: Sequence[Result]) -> None:
@@ -125,91 +124,23 @@ def _shows_own(study: MapStudy, both: bool) -> bool:
     return chosen != "shipped"
 
 
-@dataclass(frozen=True)
-class _Picture:
-    """What an arm's figure is drawn from; equal ones, by what makes the difference, are drawn once."""
-
-    shows: Hashable
-    study: MapStudy = field(compare=False)
-    grid: Grid = field(compare=False)
-    arm: int
-    chosen: tuple[int, int] | None
-    waiting: bool
-
-    @classmethod
-    def of(cls, state: MapsState, study: MapStudy, grid: Grid, arm: int, *, waiting: bool) -> _Picture:
-        shown = (grid.accuracy, grid.seeds, grid.trains)
-        shows = (state.shown, *(part[arm].tobytes() for part in shown))
-        return cls(shows, study, grid, arm, state.chosen and state.chosen[1:], waiting)
-
-
-@lru_cache(maxsize=64)
-def _drawn(picture: _Picture) -> go.Figure:
-    """A watched map is asked for every second by everybody who looks, and changes more seldom."""
-    return _arm_figure(picture.study, picture.grid, picture.arm, picture.chosen, waiting=picture.waiting)
-
-
-def _arm_figure(study: MapStudy, grid: Grid, arm: int, chosen: tuple[int, int] | None, *, waiting: bool) -> go.Figure:
-    shape = grid.accuracy[arm].shape
-    texts = [[""] * shape[1] for _ in range(shape[0])]
-    marks = [[""] * shape[1] for _ in range(shape[0])]
-    for cell in study.cells:
-        if cell.arm == arm:
-            here = (arm, cell.row, cell.column)
-            texts[cell.row][cell.column] = _hover(study, grid, here, cell.reason, waiting=waiting)
-            if cell.config is None:
-                marks[cell.row][cell.column] = "×"
-            elif not grid.seeds[here]:
-                marks[cell.row][cell.column] = "…" if waiting else "·"
-    field = Field(accuracy=grid.accuracy[arm], texts=texts, marks=marks, border=known_border(grid, arm), chosen=chosen)
-    return accuracy_map(field, side(study.x), side(study.y), f"test accuracy after {study.steps} steps")
-
-
-def _hover(study: MapStudy, grid: Grid, here: tuple[int, int, int], reason: str, *, waiting: bool) -> str:
-    _, row, column = here
-    where = ", ".join(
-        f"{LABELS[axis.field].lower()} {value_label(axis.values[place])}"
-        for axis, place in ((study.x, column), (study.y, row))
-    )
-    if reason:
-        return f"{where}: no network can have these settings: {reason}"
-    if not grid.seeds[here]:
-        return f"{where}: {'measuring …' if waiting else 'not measured'}"
-    word = "trains" if grid.trains[here] else "does not train"
-    return f"{where}: {grid.accuracy[here]:.1%} ({word})"
-
-
-def side(axis: Axis) -> Side:
-    """Return an axis as the figure takes it; logarithmic where its values rise over a factor of ten."""
-    rising = axis.logarithmic and list(axis.values) == sorted(axis.values)
-    return Side(
-        label=LABELS[axis.field].lower(),
-        texts=[value_label(value) for value in axis.values],
-        places=[float(value) for value in axis.values] if rising else (),
-    )
-
-
-def known_border(grid: Grid, arm: int) -> list[tuple[float, float, float, float]]:
-    """Return the border's edges between two cells that are both measured."""
-    known = grid.seeds[arm] > 0
-
-    def measured(edge: tuple[float, float, float, float]) -> bool:
-        x0, y0, x1, y1 = edge
-        row, column = math.floor((y0 + y1) / 2), math.floor((x0 + x1) / 2)
-        other = (row, column + 1) if x0 == x1 else (row + 1, column)
-        return bool(known[row, column] and known[other])
-
-    return [edge for edge in border(grid.trains[arm]) if measured(edge)]
-
-
-def _legend(study: MapStudy, grid: Grid, rows: Sequence[Result]) -> None:
+def _legend(study: MapStudy, grid: Grid) -> None:
     if not np.any(grid.seeds):
         st.caption(f"Nothing is measured yet.{_gaps(study)}")
         return
     st.caption(
-        f"Mean of {said_seeds(rows)}. The white line is the border: a network trains beyond {_beyond(study, grid)}, "
-        f"halfway from chance to the best on the map.{_gaps(study)}"
+        f"{_mean_of(grid)}. The white line is the border: a network trains beyond {_beyond(study, grid)} after "
+        f"{study.time}, halfway from chance to the best on the map.{_gaps(study)}"
     )
+
+
+def _mean_of(grid: Grid) -> str:
+    """Over how many seeds: where an order was cancelled, not over as many in every cell."""
+    known = grid.seeds[grid.seeds > 0]
+    low, high = int(known.min()), int(known.max())
+    if high == 1:
+        return "1 seed"
+    return f"Mean of {high} seeds" if low == high else f"Mean of {low} to {high} seeds"
 
 
 def _beyond(study: MapStudy, grid: Grid) -> str:
@@ -231,26 +162,14 @@ def _chosen(chosen: tuple[int, int, int], study: MapStudy, grid: Grid) -> None:
     _, row, column = chosen
     cells = [cell for cell in study.cells if (cell.row, cell.column) == (row, column)]
     with st.container(border=True, key="chosen-cell"):
-        st.markdown(
-            f"**{LABELS[study.x.field]} {plain(value_label(study.x.values[column]))}, "
-            f"{LABELS[study.y.field].lower()} {plain(value_label(study.y.values[row]))}**"
-        )
+        said = settings(study, cells[0])
+        st.markdown(f"**{plain(said[:1].upper() + said[1:])}**")
         for cell in cells:
-            name = study.arms[cell.arm][0]
-            st.markdown(plain(f"{name}: {_numbers(study, grid, (cell.arm, row, column), cell.reason)}"))
+            st.markdown(plain(f"{study.arms[cell.arm][0]}: {found(study, grid, cell)}"))
         runs = [(study.arms[cell.arm][0], cell.config) for cell in cells if cell.config is not None]
         if runs:
             link = lab_link(runs, study.steps)
             st.page_link(LAB, label="Open this run in the lab", icon=":material/play_arrow:", query_params=encode(link))
-
-
-def _numbers(study: MapStudy, grid: Grid, here: tuple[int, int, int], reason: str) -> str:
-    if reason:
-        return f"no network can have these settings: {reason}"
-    if not grid.seeds[here]:
-        return "not measured yet"
-    word = "it trains" if grid.trains[here] else "it does not train"
-    return f"{grid.accuracy[here]:.1%} test accuracy after {study.steps} steps; {word}"
 
 
 def _compare(study: MapStudy, mine: Sequence[Result]) -> None:

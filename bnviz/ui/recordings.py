@@ -14,6 +14,7 @@ from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.recording_schema import RecordingError
 from bnviz.sharing.recordings_link import encode_recordings
 from bnviz.ui.address import plain
+from bnviz.ui.command import command
 from bnviz.ui.component import stub
 from bnviz.ui.recordings_sources import Source
 from bnviz.ui.recordings_state import RecordingsState, recordings_state
@@ -69,8 +70,8 @@ def _chooser(state: RecordingsState) -> None:
         )
         most = st.get_option("server.maxUploadSize")
         st.caption(
-            f"A file over {most:,} MB is refused here; `python -m bnviz open run.bnviz` on your own machine takes "
-            "larger ones."
+            f"A file over {most:,} MB is refused here; {command('open run.bnviz')} on the machine that recorded it "
+            "takes larger ones."
         )
     with how:
         st.markdown("How to record your own model: two lines around your loop")
@@ -107,7 +108,7 @@ def _dropped(state: RecordingsState, key: str) -> None:
 
 def _opened(state: RecordingsState) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="bnviz-opened"):
-        lost = ". Reloading the page closes it; `python -m bnviz open` keeps it" if state.are_dropped else ""
+        lost = f". Reloading the page closes it; {command('open')} keeps it" if state.are_dropped else ""
         st.caption(" · ".join(plain(line) for line in state.opened) + lost)
         st.button("Close", key="close", type="tertiary", on_click=_close, args=(state,))
 

@@ -207,6 +207,6 @@ def test_a_link_with_a_map_of_ones_own_shows_it_and_measures_it(visit):
     go(visit, "maps?x=learning_rate:0.01,0.1&y=hidden_layers:1,2&steps=2&width=8&normalization=none,batch")
     figures_drawn(visit, 2)
     visit.page.click(".st-key-measure button")
-    visit.wait("document.body.innerText.includes('Mean of 1 seed')")
+    visit.wait("document.body.innerText.includes('1 seed. The white line')")
     visit.wait("!document.querySelector('.st-key-cancel-measuring')")
     assert visit.query()["x"] == "learning_rate:0.01,0.1"

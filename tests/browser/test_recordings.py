@@ -82,11 +82,19 @@ def files(tmp_path_factory) -> Path:
     return folder
 
 
+def dashes(page: RecordingsPage) -> list[str]:
+    """The dash of each card's stroke, as of its lines; empty where it is solid."""
+    return page.page.eval_on_selector_all(
+        ".bnviz-swatch line", "lines => lines.map(line => line.getAttribute('stroke-dasharray'))"
+    )
+
+
 def test_one_that_ships_is_opened_played_scrubbed_and_linked(recordings):
     page = recordings.open()
     page.page.get_by_role("button", name="A deep plain MLP that dies").click()
     page.wait_usable()
     assert page.wait_query("show", "dying-mlp") == "dying-mlp"
+    assert dashes(page) == [""], "one alone is solid"
     last = page.stats()["lastStep"]
     assert page.shown == last > 300, "it opens at its end, so that the whole story is seen"
     end = page.text("big-readout-0")
@@ -176,6 +184,7 @@ def test_two_files_are_played_side_by_side_on_one_time_axis(recordings, files):
     page.wait_usable()
     assert [page.page.inner_text(f"{at(f'arm-{n}')} strong") for n in (0, 1)] == ["digits-conv", "dying-mlp"]
     page.wait("bnvizStats.shown === 316")
+    assert dashes(page) == ["", "6 3"]
     steps = {0, *range(0, 298, 3), *range(0, 317, 4)}
     assert page.text("record-readout") == f"record {len(steps)} of {len(steps)}"
     page.click("to-start")
@@ -210,6 +219,7 @@ def test_a_run_of_the_lab_opens_with_its_picture_and_a_link_to_the_lab(recording
     page = recordings.open()
     page.drop(files / "lab.bnviz")
     page.wait_usable()
+    assert dashes(page) == ["6 3", ""], "as in the lab"
     for chart in ("picture", "accuracy", "loss", "drift"):
         page.page.wait_for_selector(at(f"chart-{chart}"))
     page.page.wait_for_function(

@@ -43,8 +43,9 @@ def test_colours_and_dashes_are_the_pages():
     for name, ours in (("ARMS_LIGHT", theme.ARMS), ("ARMS_DARK", theme.ARMS_DARK)):
         hexes = re.findall(r"#(\w{6})", re.search(rf"const {name} = (.*);", source)[1])
         assert tuple(", ".join(str(part) for part in bytes.fromhex(one)) for one in hexes) == ours
-    dashes = re.search(r"PLOTLY_DASHES = \[(.*)\]", (FRONTEND / "dom.js").read_text(encoding="utf-8"))[1]
-    assert tuple(re.findall(r'"(\w+)"', dashes)) == theme.DASHES
+    dashes = (FRONTEND / "dashes.js").read_text(encoding="utf-8")
+    for name, ours in (("LAB", theme.DASHES), ("FIRST_SOLID", theme.FIRST_SOLID)):
+        assert tuple(re.findall(r'"(\w+)"', re.search(rf"const {name} = \[(.*)\]", dashes)[1])) == ours
 
 
 @pytest.mark.parametrize("name", FIGURES)

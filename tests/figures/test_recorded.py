@@ -13,6 +13,7 @@ from bnviz.figures.charts import FIGURES, RECORDED, charts_of
 from bnviz.figures.histograms import MOST_LAYERS
 from bnviz.figures.look import Look
 from bnviz.figures.page import figures_json
+from bnviz.figures.theme import arm_colour
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.recording import read_recording
 from bnviz.sharing.recording_history import histories
@@ -40,6 +41,19 @@ def test_without_a_choice_every_figure_shows_the_last_layer_that_has_data(name, 
     assert figure.layout.title.text == RECORDED[name].title
     bare = [axis for axis in (*figure.select_xaxes(), *figure.select_yaxes()) if not axis.title.text]
     assert all(axis.matches or axis.showticklabels is False for axis in bare)
+
+
+@pytest.mark.parametrize("name", ["distribution", "loss", "gradient-depth", "gradient-time"])
+def test_a_recording_s_lines_are_solid_and_those_of_a_second_one_dashed(name, conv, pair):
+    assert dashes(name, conv) == {"0": {"solid"}}
+    assert dashes(name, pair) == {"0": {"solid"}, "1": {"dash"}}
+
+
+def dashes(name, recordings) -> dict[str, set[str]]:
+    """The dashes of each arm's lines, which have its colour."""
+    figure = RECORDED[name].draw(recordings, ["one", "other"][: len(recordings)], Look())
+    lines = [trace.line for trace in figure.data if trace.line.dash]
+    return {str(arm): {line.dash for line in lines if line.color == arm_colour(arm)} for arm in range(len(recordings))}
 
 
 @pytest.mark.parametrize("name", [*RECORDED, *FIGURES])

@@ -14,6 +14,7 @@ from bnviz.sharing.link import decode
 from bnviz.studies import study as studies
 from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.claim import GROUPS
+from bnviz.studies.rule_words import MEANINGS
 from bnviz.ui import claims_evidence, claims_lab, claims_measure, claims_own, claims_picture
 from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
 from tests.studies.made_up import rows
@@ -96,6 +97,7 @@ def test_every_claim_can_be_opened_measured_or_not_and_its_links_lead_to_its_net
         if "the lab" in label:
             found = {arm.replace(seed=0) for arm in decode(parse_qs(query)).arms}
             assert found & configs, label
+    assert not re.search("[“”„]", text(page)), "a quotation without its source"
 
 
 @pytest.mark.parametrize("name", CLAIMS)
@@ -227,19 +229,20 @@ def test_measuring_again_shows_the_queue_the_progress_and_the_verdict_that_agree
 def test_measuring_again_takes_seeds_that_nobody_has_measured_and_says_so(shelf, service):
     shelf[NAME] = rows(CLAIM, TRUE, range(6))
     page = open_page("claims", claim=NAME)
-    assert "50 trainings on this server, with seeds 6 to 10. What is shipped has 0 to 5" in text(page)
+    assert "50 trainings on this server, with seeds 6 to 10: about" in text(page)
+    assert "What is shipped has seeds 0 to 5" in text(page)
     page = press(page, "measure")
     assert (service.order_.first, service.order_.seeds) == (6, 5)
     assert "Seeds 6 to 10." in text(page)
     service.deliver(rows(CLAIM, TRUE, range(6, 11)), "done")
     page = run(page)
     assert "new seeds 6 to 10; of" in text(page)
-    assert "with seeds 11 to 15." in text(page), "once more is not the same again"
+    assert "with seeds 11 to 15: about" in text(page), "once more is not the same again"
 
 
 def test_where_nothing_is_shipped_the_first_seeds_are_measured(service):
     page = open_page("claims", claim=NAME)
-    assert "50 trainings on this server, with seeds 0 to 4." in text(page)
+    assert "50 trainings on this server, with seeds 0 to 4" in text(page)
     assert "What is shipped" not in text(page)
 
 
@@ -259,7 +262,7 @@ def test_an_order_is_followed_on_every_page_of_studies_until_it_ends(shelf, serv
     service.deliver(rows(CLAIM, TRUE, range(6, 11))[:7], startup=1.0)
     for file, query in (("claims", {}), ("claims", {"claim": "supervised"}), ("maps", {})):
         page = go(page, file, **query)
-        assert f"“{CLAIM.title}”: 7 of 50 trainings done." in text(page), query
+        assert f"{CLAIM.title}**: 7 of 50 trainings done" in text(page), query
         assert ("Show it", "claims", f"claim={NAME}") in links(page)
     service.deliver(rows(CLAIM, TRUE, range(6, 11)), "done")
     page = go(go(page, "maps"), "claims")
@@ -367,7 +370,7 @@ def test_runs_that_disagree_with_what_is_shipped_are_said_to(shelf, service):
     service.deliver(rows(CLAIM, FALSE, range(5)), "done")
     said = text(run(page))
     assert "The runs here disagree." in said
-    assert "The shipped verdict is “supported”, the one from the runs here “refuted”." in said
+    assert "The shipped verdict is: supported. From the runs here it is: refuted." in said
 
 
 def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
@@ -384,12 +387,92 @@ def test_too_few_seeds_give_no_verdict_and_that_is_said(shelf, service):
     assert "nan" not in said
 
 
-def test_cancelling_keeps_what_has_come(service):
+def test_cancelling_keeps_the_seeds_that_are_complete_and_the_others_are_measured_next(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE, range(6))
     page = press(open_page("claims", claim=NAME), "measure")
-    service.deliver(rows(CLAIM, TRUE, range(1))[:4])
+    service.deliver(two_and_a_part())
     page = press(run(page), "cancel-measuring")
-    assert "Cancelled after 4 of 50 trainings." in text(page)
-    assert len(figures(page)) == len(CLAIM.experiments)
+    said = text(page)
+    assert "Cancelled after 24 of 50 trainings: seeds 6 to 7 are complete, and seed 8 comes next." in said
+    assert "Measured here too few seeds for a verdict (2 of 5)" in said
+    assert "new seeds 6 to 7; of" in said
+    assert "(2 seeds: too few for an interval)" in said
+    assert "3 seeds" not in said
+    legends = {trace.get("name") for one in figures(page).values() for trace in one["figure"]["data"]}
+    assert "measured here, 2 seeds" in legends
+    assert "measured here, 3 seeds" not in legends
+    assert press(page, "measure").session_state["measuring"].of(CLAIM).asked == range(8, 13)
+    assert "new seeds 6 to 7: too few seeds" in text(cancelled_list(shelf, service))
+
+
+def cancelled_list(shelf, service):
+    """The list of claims, after two of five seeds and a part of the third."""
+    page = press(open_page("claims", claim=NAME), "measure")
+    service.deliver(two_and_a_part(), "cancelled")
+    return go(run(page), "claims")
+
+
+def two_and_a_part():
+    """The rows of two seeds, and some of a third's."""
+    return sorted(rows(CLAIM, TRUE, range(6, 9)), key=lambda row: row["seed"])[:24]
+
+
+def test_cancelling_before_a_seed_is_complete_leaves_the_page_as_it_was(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE, range(6))
+    page = open_page("claims", claim=NAME)
+    before = figures(page)
+    page = press(page, "measure")
+    service.deliver(rows(CLAIM, TRUE, range(6, 7))[:4])
+    page = press(run(page), "cancel-measuring")
+    said = text(page)
+    assert "Cancelled after 4 of 50 trainings: no seed is complete, and seed 6 comes next." in said
+    assert "The verdict supported" in said
+    assert "Measured here" not in said
+    assert "too few" not in said
+    assert figures(page) == before
+    assert "with seeds 6 to 10" in said
+
+
+def test_an_order_of_which_every_training_failed_gives_no_verdict(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE, range(6))
+    page = press(open_page("claims", claim=NAME), "measure")
+    coming = rows(CLAIM, TRUE, range(6, 11))
+    service.deliver(coming, "done", failed=len(coming))
+    said = text(run(page))
+    assert "50 of 50 trainings failed: no good" in said
+    assert "Measured here" not in said
+
+
+def test_the_list_says_what_each_of_its_verdicts_means_and_no_other(shelf, service):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    said = words(open_page("claims"))
+    assert not re.search("[“”„]", said), "a quotation without its source"
+    for kind, meaning in MEANINGS.items():
+        shown = f'<span class="bnviz-mark is-{kind}">{studies.KINDS[kind]}</span>{meaning}' in html.unescape(said)
+        assert shown == (kind in ("supported", "open")), kind
+    assert set(MEANINGS) == set(studies.KINDS) - {"measured"}
+
+
+def test_the_list_gives_the_number_without_batch_normalization_beside_the_one_with_it(shelf, service):
+    claim = CLAIMS["vanishing-gradients"]
+    shelf[claim.name] = rows(claim, {})
+    finding = claim.judge(shelf[claim.name]).findings[0]
+    assert "Without BN it is" in finding.brief
+    assert "interval" not in finding.brief
+    assert finding.brief in text(open_page("claims"))
+
+
+def test_commands_are_those_of_a_checkout_and_of_the_image(shelf, service, monkeypatch):
+    shelf[NAME] = rows(CLAIM, TRUE)
+    for measures, command, typed in (
+        ("1", f"study {NAME} --check", f"study {NAME} --check"),
+        ("0", f"study {NAME}", f"study {NAME} --out /tmp/studies"),
+    ):
+        monkeypatch.setenv("BNVIZ_STUDY_WORKERS", measures)
+        (said,) = (
+            one for one in open_page("claims", claim=NAME).caption if f"`python -m bnviz {command}`" in one.value
+        )
+        assert f"`docker run --rm bnviz python -m bnviz {typed}`" in said.help
 
 
 def test_a_study_that_the_server_forgot_is_said_to_have_ended(service):
@@ -407,7 +490,7 @@ def test_what_the_server_refuses_is_said_and_another_study_waits_for_the_first(s
     page.query_params["claim"] = "supervised"
     page = run(page)
     assert page.button(key="measure").disabled
-    assert f"“{CLAIM.title}” is being measured" in text(page)
+    assert f"{CLAIM.title}** is being measured" in text(page)
     page = press(page, "cancel-elsewhere")
     assert not run(page).button(key="measure").disabled
 

@@ -18,11 +18,10 @@ from bnviz.studies.catalogue import CLAIMS
 from bnviz.studies.default_maps import MAPS
 from bnviz.studies.maps import Grid
 from bnviz.studies.study import as_row
-from bnviz.ui import claims_evidence, claims_own, maps_state
-from bnviz.ui import maps as maps_page
+from bnviz.ui import claims_evidence, claims_own, claims_progress, maps, maps_picture, maps_state
 from bnviz.ui.claims_state import VERDICTS, ClaimsLink, decode_claims, encode_claims
-from bnviz.ui.maps import known_border, side
 from bnviz.ui.maps_own import FIELDS, offered
+from bnviz.ui.maps_picture import known_border, side
 from bnviz.ui.maps_state import POINT, decode_maps, encode_maps, own_map, text_of, values_of
 from tests.pages.studies import StandIn, as_result, figures, links, open_page, press, words
 from tests.ui.lab import problems, run
@@ -43,6 +42,7 @@ def service(monkeypatch):
     monkeypatch.setattr(claims_evidence, "shipped", shipped_of)
     claims_evidence.shipped_rows.cache_clear()
     claims_evidence._verdict.cache_clear()
+    claims_progress._expected.cache_clear()
     yield stand_in
     claims_evidence.shipped_rows.cache_clear()
     claims_evidence._verdict.cache_clear()
@@ -89,7 +89,7 @@ def test_a_cell_that_is_clicked_shows_its_numbers_and_opens_its_run_in_the_lab()
     study = MAPS["rate-and-depth"]
     said = text(page)
     assert f"Learning rate {study.x.values[3]}, hidden layers {study.y.values[2]}" in said
-    assert "90.0% test accuracy after 150 steps; it trains" in said
+    assert "with BN: trains in 150 steps, 90.0% test accuracy" in said
     (query,) = (query for label, _, query in links(page) if label == "Open this run in the lab")
     link = decode(parse_qs(query))
     assert link.arms == tuple(cell.config for cell in study.cells if (cell.row, cell.column) == (2, 3))
@@ -125,8 +125,73 @@ def test_what_comes_is_drawn_as_it_comes(service):
     assert "…" in marks
     service.deliver(rows, "done")
     page = run(page)
-    assert "Mean of 1 seed" in text(page)
+    assert "1 seed." in text(page)
+    assert "networks measured" not in text(page)
     assert page.button(key="measure") is not None
+
+
+def of_how_many(page):
+    headings = (re.search(r"(\d+ of \d+) networks measured", one.value) for one in page.markdown)
+    return [found[1] for found in headings if found]
+
+
+def notes(drawn):
+    return [note["text"] for note in drawn["figure"]["layout"].get("annotations", ())]
+
+
+def test_a_map_without_a_number_says_so_and_while_it_is_measured_how_many_of_how_many_and_for_how_long(service):
+    page = open_page("maps", **OWN)
+    study = decode_maps(OWN).study()
+    assert [notes(one) for one in figures(page).values()] == [["Not measured yet"]] * 2
+    assert of_how_many(page) == ["0 of 3"] * 2
+    assert re.search(r"6 trainings on this server, with seed 0: about \d+ s\.", text(page))
+    page = press(page, "measure")
+    service.deliver([])
+    page = run(page)
+    assert "0 of 6 trainings done, the server's worker starts, about 5 s in all." in text(page)
+    assert all(note.startswith("Being measured:") for one in figures(page).values() for note in notes(one))
+    service.deliver(measured(study)[:2], startup=1.0, seconds_left=31.0)
+    page = run(page)
+    assert "2 of 6 trainings done, about 30 s left." in text(page)
+    assert [bool(notes(one)) for one in figures(page).values()] == [False, True]
+    assert of_how_many(page) == ["2 of 3", "0 of 3"]
+
+
+def test_a_map_that_was_cancelled_says_what_it_has_and_its_seed_is_measured_next(service):
+    page = press(open_page("maps", **OWN), "measure")
+    service.deliver(measured(decode_maps(OWN).study())[:4])
+    page = press(run(page), "cancel-measuring")
+    said = text(page)
+    assert "Cancelled after 4 of 6 trainings: no seed is complete, and seed 0 comes next." in said
+    assert "6 trainings on this server, with seed 0" in said
+    assert of_how_many(page) == ["1 of 3"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said"), [([1, 0], "1 seed"), ([2, 2], "Mean of 2 seeds"), ([2, 1], "Mean of 1 to 2 seeds")]
+)
+def test_a_map_says_over_how_many_seeds_its_cells_are_means(seeds, said):
+    known = np.array([[seeds]])
+    assert maps._mean_of(Grid(np.zeros((1, 1, 2)), known, known > 1, np.zeros((1, 1, 2)))) == said
+
+
+def test_every_word_of_training_says_in_how_many_steps():
+    said = text(open_page("maps", map="rate-and-depth"))
+    assert "those that train in 150 steps" in said
+    assert "a network trains beyond 50% after 150 steps" in said
+    (drawn, *_) = figures(open_page("maps", map="rate-and-depth")).values()
+    hover = next(one for one in drawn["figure"]["data"] if one.get("name") == "cells")["text"]
+    assert all("rains in 150 steps" in one or "not train in 150 steps" in one for row in hover for one in row)
+    assert all("networks train in 150 steps." in alt for alt in figures(open_page("maps", map="rate-and-depth")))
+
+
+@pytest.mark.parametrize("study", MAPS.values(), ids=lambda study: study.name)
+def test_where_batch_sizes_differ_the_map_says_what_each_has_seen(study):
+    said = text(open_page("maps", map=study.name))
+    sizes = {cell.config.batch_size for cell in study.cells if cell.config is not None}
+    assert ("small batches have seen less" in said) == (len(sizes) > 1)
+    for size in (min(sizes), max(sizes)) if len(sizes) > 1 else ():
+        assert f"{study.steps * size:,} samples at batch size {size}" in said
 
 
 def test_runs_here_are_compared_with_the_shipped_map(service):
@@ -245,7 +310,7 @@ def test_hostile_values_are_refused_or_make_a_map_that_is_drawn_and_comes_back(d
         edges = side(axis).edges
         assert np.isfinite(edges).all()
         assert edges == sorted(set(edges))
-    assert maps_page._arm_figure(study, study.grid([]), 0, None, waiting=False).to_json()
+    assert maps_picture._arm_figure(study, study.grid([]), 0, None, waiting=False).to_json()
 
 
 @pytest.mark.parametrize("page", ["norm_eps:1e-5,1e-320", "learning_rate:0.1,1e308"])
@@ -258,13 +323,15 @@ def test_a_map_of_several_data_sets_says_the_border_of_each(service):
     page = press(open_page("maps", **query), "measure")
     study = decode_maps(query).study()
     service.deliver(measured(study), "done")
-    assert "a network trains beyond 50% on digits, 50% on moons, halfway" in text(run(page)).replace("Digits", "digits")
+    assert "a network trains beyond 50% on digits, 50% on moons after 20 steps, halfway" in text(run(page)).replace(
+        "Digits", "digits"
+    )
 
 
 def test_a_figure_is_drawn_again_only_where_what_it_shows_has_changed(service, monkeypatch):
     drawn = []
-    draw = maps_page._arm_figure
-    monkeypatch.setattr(maps_page, "_arm_figure", lambda *a, **k: drawn.append(a[2]) or draw(*a, **k))
+    draw = maps_picture._arm_figure
+    monkeypatch.setattr(maps_picture, "_arm_figure", lambda *a, **k: drawn.append(a[2]) or draw(*a, **k))
     page = press(open_page("maps", **{**OWN, "width": "17"}), "measure")
     rows = measured(decode_maps({**OWN, "width": "17"}).study())
     service.deliver(rows[:2])

@@ -7,8 +7,10 @@ import random
 import pytest
 
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.studies.pace import ENOUGH, Pace
+from bnviz.studies.pace import ENOUGH, Pace, foreseen
+from bnviz.studies.study import as_row
 from bnviz.studies.trial import Trial
+from tests.pages.studies import as_result
 
 
 def trial(seed: int, depth: int, steps: int = 10) -> Trial:
@@ -82,3 +84,17 @@ def test_more_workers_than_trainings_are_not_of_use():
     for one in trials[:2]:
         pace.learn(one, 10.0, 1)
     assert pace.seconds_left(16) == 10.0
+
+
+def test_before_anything_has_come_back_others_of_its_kind_tell_how_long_it_will_take():
+    rows = [as_result(as_row(one, {})) | {"seconds": seconds(one)} for one in study(4, (1, 5, 20))]
+    coming = [trial(seed, depth) for seed in (7, 8) for depth in (1, 5, 20)]
+    assert foreseen(coming, rows, 1) == pytest.approx(sum(map(seconds, coming)))
+    assert foreseen(coming, rows, 2) == pytest.approx(sum(map(seconds, coming)) / 2)
+    assert foreseen(coming, [row | {"failure": "no good"} for row in rows], 1) is None
+    assert foreseen(coming, [], 1) is None
+
+
+def test_of_what_nobody_has_measured_it_is_foreseen_by_what_it_costs():
+    rows = [as_result(as_row(trial(seed, 1), {})) | {"seconds": 1.0} for seed in range(ENOUGH)]
+    assert foreseen([trial(0, 3), trial(0, 7)], rows, 1) == pytest.approx(2 + 4)  # seconds: 1 + depth, in halves

@@ -23,7 +23,7 @@ VERDICTS = {
     "divides-by-the-variance": "slip",
     "gamma-becomes-the-variance": "slip",
     "deviation-exactly-one": "slip",
-    "supervised": "slip",
+    "supervised": "refuted",
     "dropout-loses-data": "slip",
     "population-statistics": "supported",
     "before-the-activation": "unsupported",

@@ -2,7 +2,7 @@
 
 import { drawAxes, line, linear, marker, powerTicks } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
-import { DASHES } from "./dom.js";
+import { dashOf } from "./dashes.js";
 import { brief } from "./format.js";
 import { isModel, layerName, shortName, weightName } from "./names.js";
 import { layerTicks } from "./histograms.js";
@@ -96,7 +96,7 @@ export class GradientDepth extends CanvasChart {
     const { theme } = this.app;
     ctx.strokeStyle = ctx.fillStyle = theme.arms[arm % 4];
     ctx.lineWidth = 2;
-    ctx.setLineDash(DASHES[arm % 4]);
+    ctx.setLineDash(dashOf(this.app.meta, arm));
     ctx.beginPath();
     let pen = false;
     logs.forEach((value, cell) => {

@@ -1,7 +1,7 @@
 // Percentile bands of one layer's values over time, one panel per arm.
 
 import { alpha } from "./theme.js";
-import { DASHES } from "./dom.js";
+import { dashOf } from "./dashes.js";
 import { brief } from "./format.js";
 import { endOf, isModel, layerName } from "./names.js";
 import { pointLabel } from "./points.js";
@@ -72,7 +72,7 @@ export class Distribution extends TimePanels {
     }
     ctx.strokeStyle = this.app.theme.arms[arm % 4];
     ctx.lineWidth = 1.6;
-    ctx.setLineDash(DASHES[arm % 4]);
+    ctx.setLineDash(dashOf(this.app.meta, arm));
     for (const run of finiteRuns(picked, (index) => at(index, 3))) path(ctx, run, place, (index) => y(at(index, 3)));
     ctx.setLineDash([]);
     return lastStep(history, picked, (index) => at(index, 3));

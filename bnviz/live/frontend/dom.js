@@ -36,18 +36,3 @@ export function setAttribute(node, name, value) {
 export function write(input, value) {
   if (input.value !== value) input.value = value;
 }
-
-/** A stroke sample in an arm's colour and dash, so that colour is never the only cue. */
-export function swatch(arm) {
-  const dash = { "stroke-dasharray": DASHES[arm % 4].join(" "), style: `stroke: var(--bnviz-arm-${arm % 4})` };
-  return svg(
-    "svg",
-    { class: "bnviz-swatch", viewBox: "0 0 30 8", "aria-hidden": "true" },
-    svg("line", { x1: 1, x2: 29, y1: 4, y2: 4, "stroke-width": 3, ...dash }),
-  );
-}
-
-/** Dash patterns of the arms on canvas and in swatches: dashed, solid, dotted, dash-dot. */
-export const DASHES = [[6, 3], [], [2, 3], [8, 3, 2, 3]];
-/** The same for Plotly. */
-export const PLOTLY_DASHES = ["dash", "solid", "dot", "dashdot"];

@@ -1,6 +1,7 @@
 // Lines over steps, drawn by Plotly: seldom, a few hundred points a trace, zoom and hover kept.
 
-import { PLOTLY_DASHES, el, setText } from "./dom.js";
+import { dashName } from "./dashes.js";
+import { el, setText } from "./dom.js";
 import { CONFIG, escape, guide, plotLayout, thinned } from "./plotly.js";
 import { robustExtent } from "./timepanels.js";
 
@@ -85,7 +86,7 @@ export class LineChart {
   }
 
   traces() {
-    const { store, theme } = this.app;
+    const { meta, store, theme } = this.app;
     return this.recipe.series(this.app, this.settings).map(({ arm, name, value, width = 2, opacity = 1 }) => {
       const history = store.arms[arm];
       const picked = this.recipe.sparse ? withNumbers(history, value) : thinned(history.length);
@@ -97,7 +98,7 @@ export class LineChart {
         connectgaps: Boolean(this.recipe.sparse),
         x: Float64Array.from(picked, (index) => history.steps[index]),
         y: Float64Array.from(picked, (index) => value(history, index)),
-        line: { color: theme.arms[arm % 4], dash: PLOTLY_DASHES[arm % 4], width, simplify: true },
+        line: { color: theme.arms[arm % 4], dash: dashName(meta, arm), width, simplify: true },
         marker: { color: theme.arms[arm % 4], size: 6 },
         customdata: this.recipe.hover && picked.map((index) => this.recipe.hover(history, index, this.settings)),
         hovertemplate: `${escape(name)} %{y:.6~g}${this.recipe.hover ? "%{customdata}" : ""}<extra></extra>`,

@@ -2,7 +2,8 @@
 
 import { marker } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
-import { DASHES, el, setText } from "./dom.js";
+import { dashOf } from "./dashes.js";
+import { el, setText } from "./dom.js";
 import { count } from "./format.js";
 
 const LEFT = 44;
@@ -117,7 +118,7 @@ export class MeasuredChart extends CanvasChart {
   curve(ctx, arm, points, size) {
     ctx.strokeStyle = ctx.fillStyle = this.app.theme.arms[arm % 4];
     ctx.lineWidth = 2;
-    ctx.setLineDash(DASHES[arm % 4]);
+    ctx.setLineDash(dashOf(this.app.meta, arm));
     ctx.beginPath();
     let pen = false;
     for (const [x, y] of points) {

@@ -1,7 +1,8 @@
 // Pictures of charts to keep, drawn off-screen in light colours: PNG at twice the size, or SVG.
 
 import { CHARTS } from "./charts.js";
-import { DASHES, el } from "./dom.js";
+import { dashOf } from "./dashes.js";
+import { el } from "./dom.js";
 import { loadPlotly } from "./plotly.js";
 import { readTheme } from "./theme.js";
 import { clip } from "./timepanels.js";
@@ -52,7 +53,7 @@ function draw(app, id, shown, { width, height }) {
     ctx.fillRect(0, 0, full.width, full.height);
     const caption = chart.caption ?? `step ${app.shown.toLocaleString("en")}`;
     writeHead(ctx, CHARTS[id].title, caption, light.theme);
-    if (id !== "picture" || app.meta.images) writeNames(ctx, app.meta.arms, light.theme);
+    if (id !== "picture" || app.meta.images) writeNames(ctx, app.meta, light.theme);
     words.forEach((line, index) => ctx.fillText(clip(ctx, line, width), PAD, HEAD + height + LINE * (index + 1)));
     ctx.translate(PAD, HEAD);
     chart.paint(ctx, width, height);
@@ -74,14 +75,14 @@ function writeHead(ctx, title, caption, theme) {
 }
 
 /** Whose the colours are, each with a sample of its dash. */
-function writeNames(ctx, arms, theme) {
+function writeNames(ctx, meta, theme) {
   ctx.save();
   ctx.lineWidth = 2.5;
   let x = PAD;
-  for (const [arm, { name }] of arms.entries()) {
+  for (const [arm, { name }] of meta.arms.entries()) {
     const words = clip(ctx, name, 150);
     ctx.fillStyle = ctx.strokeStyle = theme.arms[arm % 4];
-    ctx.setLineDash(DASHES[arm % 4]);
+    ctx.setLineDash(dashOf(meta, arm));
     ctx.beginPath();
     ctx.moveTo(x, 62.5);
     ctx.lineTo(x + 21, 62.5);

@@ -1,6 +1,7 @@
 // What is played: a card a recording with its colour and dash, what it is of, how it ended, and its numbers now.
 
-import { el, setText, swatch } from "./dom.js";
+import { swatch } from "./dashes.js";
+import { el, setText } from "./dom.js";
 import { brief, count, exact, percent } from "./format.js";
 import { isModel, measured } from "./names.js";
 
@@ -39,7 +40,7 @@ export class Reels {
       el(
         "div",
         { class: "bnviz-arm-who" },
-        el("div", { class: "bnviz-arm-name" }, swatch(index), el("strong", { title: arm.name }, arm.name)),
+        el("div", { class: "bnviz-arm-name" }, swatch(meta, index), el("strong", { title: arm.name }, arm.name)),
         el("small", { "data-bnviz": `what-${index}` }, whatItIs(meta, index)),
       ),
       el("div", { class: "bnviz-arm-numbers" }, el("div", { class: "bnviz-arm-score" }, big, small), exactly),

@@ -1,6 +1,7 @@
 // One large switch per arm, its readouts, and the switches that were recorded.
 
-import { el, setAttribute, setText, swatch } from "./dom.js";
+import { swatch } from "./dashes.js";
+import { el, setAttribute, setText } from "./dom.js";
 import { exact, percent } from "./format.js";
 
 const NORM_NAMES = { batch: "Batch norm", layer: "Layer norm", group: "Group norm", noisy_batch: "Noisy batch norm" };
@@ -58,12 +59,12 @@ export class Switches {
     const names = JSON.stringify(meta.arms.map((arm) => [arm.name, ownNorm(arm)]));
     if (names === this.names) return;
     this.names = names;
-    this.cards = meta.arms.map((arm, index) => this.card(arm, index));
+    this.cards = meta.arms.map((arm, index) => this.card(meta, arm, index));
     this.node.dataset.count = meta.arms.length;
     this.node.replaceChildren(...this.cards.map((card) => card.node));
   }
 
-  card(arm, index) {
+  card(meta, arm, index) {
     const { button, state } = this.bigSwitch(arm, index);
     const accuracy = el("span", { class: "bnviz-big", "data-bnviz": `accuracy-readout-${index}` }, "–");
     const loss = el("span", { class: "bnviz-exact", "data-bnviz": `loss-readout-${index}` }, "–");
@@ -82,7 +83,7 @@ export class Switches {
       el(
         "div",
         { class: "bnviz-arm-who" },
-        el("div", { class: "bnviz-arm-name" }, swatch(index), el("strong", {}, arm.name)),
+        el("div", { class: "bnviz-arm-name" }, swatch(meta, index), el("strong", {}, arm.name)),
         el(
           "label",
           { class: "bnviz-lr-label", title: "Learning rate: change it while the network trains" },
