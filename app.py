@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,14 +18,18 @@ sys.path.insert(0, str(Path(__file__).parent))  # bnviz is found from any workin
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.limits import allow_files, limits
 from bnviz.live.routes import routes, warm_up
+from bnviz.live.shell import pages
 from bnviz.studies.errors import StudyError
 from bnviz.studies.service import workers
 from bnviz.ui.claims_evidence import weigh_all
+from bnviz.ui.environment import unknown
 from bnviz.ui.streamlit_guard import guard
 from bnviz.ui.takeaway import MAKERS
 
 guard()
 allow_files()
+for warning in unknown(os.environ):
+    logging.getLogger("bnviz").warning("bnviz: %s", warning)
 try:  # what the environment sets: what is wrong is said now, in one line, and not to a visitor
     limits(), workers()
 except (ConfigError, StudyError) as error:
@@ -37,4 +43,6 @@ async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-app = st.App("pages/index.py", routes=routes(makers=MAKERS), lifespan=lifespan)
+base = f"/{st.get_option('server.baseUrlPath').strip('/')}".rstrip("/")
+names = [path.stem for path in Path(__file__).with_name("pages").glob("*.py")]
+app = st.App("pages/index.py", routes=[*routes(makers=MAKERS, base=base), *pages(names, base)], lifespan=lifespan)

@@ -21,12 +21,15 @@ def assets_path() -> str:
     return f"bnviz/assets/{digest()}/"
 
 
-def routes(registry: Registry = REGISTRY, makers: Makers | None = None) -> list[BaseRoute]:
-    """Return the routes of the live stream, of what is taken along, which `makers` make, and of the assets."""
+def routes(registry: Registry = REGISTRY, makers: Makers | None = None, base: str = "") -> list[BaseRoute]:
+    """Return the routes of the live stream, of what is taken along, which `makers` make, and of the assets.
+
+    base: the path that the app lies below, such as "/lab".
+    """
     return [
-        WebSocketRoute(f"/{SOCKET}", endpoint(registry)),
-        Route(f"/{TAKE}", takeaway.endpoint(registry, makers or {}), methods=["POST"]),
-        Route("/bnviz/assets/{digest}/{name:path}", asset),
+        WebSocketRoute(f"{base}/{SOCKET}", endpoint(registry)),
+        Route(f"{base}/{TAKE}", takeaway.endpoint(registry, makers or {}), methods=["POST"]),
+        Route(f"{base}/bnviz/assets/{{digest}}/{{name:path}}", asset),
     ]
 
 

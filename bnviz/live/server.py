@@ -22,10 +22,10 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self.announce = announce
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         for name in ("uvicorn.error", "uvicorn.access"):  # Streamlit sets their levels anew, but leaves filters alone
             logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.WARNING)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self.announce()

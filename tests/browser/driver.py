@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -50,17 +49,18 @@ class Server:
 
 
 @contextmanager
-def serve(log: Path) -> Iterator[Server]:
-    """Start the app on a free port as a stranger would, and stop it afterwards."""
+def serve(log: Path, base: str = "", **variables: str) -> Iterator[Server]:
+    """Start the app on a free port, below a path if one is given, as a stranger would, and stop it afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("STREAMLIT_")}
+    environment |= {"STREAMLIT_SERVER_BASE_URL_PATH": base, **variables}
     with log.open("wb") as output:
         started = time.monotonic()
         process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment)
-    server = Server(f"http://127.0.0.1:{port}", process, log, started)
+    server = Server(f"http://127.0.0.1:{port}{base}", process, log, started)
     try:
         _wait_until_healthy(server)
         yield server
@@ -106,15 +106,13 @@ class Visit:
 
     def __post_init__(self) -> None:
         self.page.set_default_timeout(PATIENCE * 1000)
-        self.page.on("console", lambda message: self._hear(message.type, message.text, message.location["url"]))
+        self.page.on("console", lambda message: self._hear(message.type, message.text))
         self.page.on("pageerror", lambda error: self._hear("error", error.stack or str(error)))
         self.page.on("request", lambda request: self._leave(request.url))
         self.page.on("websocket", lambda socket: self._leave(socket.url))
 
-    def _hear(self, kind: str, text: str, source: str = "") -> None:
-        # Under a page's own path, Streamlit looks for its server there first, and then where it is.
-        looks_for_its_server = re.search(r"/(anatomy|claims|maps|recordings)/_stcore/", source) and "404" in text
-        if kind in ("error", "warning") and not looks_for_its_server:
+    def _hear(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
             self.complaints.append(f"{kind}: {text}")
 
     def _leave(self, url: str) -> None:

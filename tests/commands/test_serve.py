@@ -32,10 +32,13 @@ def served(*options: str, cwd: Path = ROOT, **variables: str) -> Iterator[tuple[
     )  # fmt: skip
     assert process.stderr is not None
     try:
-        line = process.stderr.readline()
-        found = re.search(r" at (http://\S+) ", line)
-        assert found, line + process.stderr.read()
-        process.start_line = line  # type: ignore[attr-defined]
+        warnings, found = "", None
+        for line in process.stderr:
+            if found := re.search(r" at (http://\S+) ", line):
+                break
+            warnings += line
+        assert found, warnings
+        process.start_line, process.warnings = line, warnings  # type: ignore[attr-defined]
         yield process, found[1]
     finally:
         process.kill()
@@ -47,6 +50,7 @@ def test_it_serves_from_any_folder_says_one_line_and_ends_well_at_sigterm_while_
     with served(cwd=tmp_path) as (process, url):
         assert process.stderr is not None
         line = process.start_line  # type: ignore[attr-defined]
+        assert process.warnings == ""  # type: ignore[attr-defined]
         for word in ("Python 3", "Streamlit 1", "torch 2", "cores", "live runs", "2000 connections"):
             assert word in line
         with urlopen(f"{url}/_stcore/health", timeout=30) as answer:
@@ -115,8 +119,17 @@ def test_streamlits_own_command_says_it_as_well():
     assert "Traceback" not in said.stderr
 
 
-def refusal(command: list[str], variable: str) -> subprocess.CompletedProcess[str]:
-    environment = ENVIRONMENT | {variable: "many"}
+def test_a_variable_that_is_no_setting_is_warned_of_with_the_one_that_may_be_meant():
+    warning = "bnviz: BNVIZ_RUN is not a setting of bnviz and changes nothing; did you mean BNVIZ_LIVE_RUNS?"
+    with served(BNVIZ_RUN="4") as (process, _url):
+        assert process.warnings.startswith(warning)  # type: ignore[attr-defined]
+        assert process.warnings.count("\n") == 1, "once, in one line"  # type: ignore[attr-defined]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "0"]
+    assert warning in refusal(command, "BNVIZ_WAITING", BNVIZ_RUN="4").stderr
+
+
+def refusal(command: list[str], variable: str, **others: str) -> subprocess.CompletedProcess[str]:
+    environment = ENVIRONMENT | others | {variable: "many"}
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
     )  # fmt: skip

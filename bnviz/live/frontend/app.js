@@ -1,5 +1,6 @@
 // What the parts of a stage share: the store, the shown step, the commands, and the charts to draw.
 
+import { Blank } from "./blank.js";
 import { Board } from "./board.js";
 import { Tip } from "./canvas.js";
 import { el } from "./dom.js";
@@ -22,7 +23,7 @@ import { Verdicts } from "./verdicts.js";
 const LIVE = { Player, Cards: Switches };
 
 export class App {
-  constructor(root, assets, component, parts = LIVE) {
+  constructor(root, assets, parts = LIVE) {
     Object.assign(this, {
       root,
       parts,
@@ -36,10 +37,9 @@ export class App {
       state: {},
       store: null,
       meta: null,
-      known: false,
     });
     this.stats = window.bnvizStats = newStats();
-    this.build(component);
+    this.build();
     this.theme = readTheme(root);
     this.stopKeys = listenToKeys(root, this);
     this.frames = new Frames(this);
@@ -49,7 +49,7 @@ export class App {
     );
   }
 
-  build(component) {
+  build() {
     this.tip = new Tip(this.root);
     this.player = new this.parts.Player(this);
     this.switches = new this.parts.Cards(this);
@@ -67,7 +67,7 @@ export class App {
       el("div", { class: "bnviz-bar" }, this.verdicts.node, this.board.toolbar),
       this.board.grid,
     );
-    this.reporter.component = component;
+    this.blank = new Blank(this);
   }
 
   /** New data from the page: token, view, theme. Never rebuilds what stands. */
@@ -93,7 +93,7 @@ export class App {
       meta: (meta) => this.frames.inbox.push({ meta }),
       measured: (message) => this.measurements.take(message),
       error: (text) => this.refused(text),
-      queued: (text) => this.say(text),
+      placed: (news) => this.blank.hear(news),
       lost: () => this.lost(),
       status: (status) => this.status(status),
       ready: () => this.frames.schedule(),
@@ -145,7 +145,7 @@ export class App {
   }
 
   playPause() {
-    this.player.playPause();
+    if (!this.player.node.inert) this.player.playPause();
   }
 
   toggle(arm) {

@@ -90,6 +90,7 @@ export class Frames {
     const { app } = this;
     const same = app.known && app.store?.generation === meta.generation;
     app.meta = meta;
+    app.blank.cover(false);
     app.known = true;
     if (same) return;
     app.store = new Store(meta);

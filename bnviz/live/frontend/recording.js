@@ -11,5 +11,5 @@ export const mount = mounter({
   name: "stage",
   classes: "bnviz is-recording",
   styles: ["stage.css", "recording.css"],
-  make: (node, assets, component) => new App(node, assets, component, PARTS),
+  make: (node, assets) => new App(node, assets, PARTS),
 });

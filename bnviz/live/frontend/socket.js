@@ -5,6 +5,10 @@ const LONGEST_WAIT = 8000;
 const SILENCE = 20000; // the largest networks take seconds for their first answer
 /** Close code by which the server says that a newer page took this stage over. */
 const REPLACED = 4001;
+/** Close code after the word that as many pages wait as may. */
+const CROWDED = 4003;
+/** So many commands are kept for the next line. */
+const HELD = 20;
 
 /** Messages about a run's place to train, and whether nothing else comes before the next of them. */
 const PLACES = { waiting: true, admitted: false, released: false };
@@ -19,11 +23,11 @@ export function socketUrl(assets, { socket, assets: folder, token }) {
 }
 
 export class Link {
-  /** `on`: {frame(buffer), meta(object), measured(object), error(text), queued(text), lost(), status(text)} */
+  /** `on`: {frame(buffer), meta(object), measured(object), error(text), placed(object), lost(), status(text)} */
   constructor(url, on) {
     this.url = url;
     this.on = on;
-    this.queue = [];
+    this.held = []; // commands that nobody may have heard: the socket is down, or the run has no place
     this.waiting = false;
     this.queued = false; // the server has no place for this run yet: silence is no fault
     this.wait = FIRST_WAIT;
@@ -41,6 +45,7 @@ export class Link {
     socket.binaryType = "arraybuffer";
     this.socket = socket;
     this.waiting = this.queued = false;
+    this.placed = true; // as long as it is not said otherwise
     socket.addEventListener("open", () => this.opened());
     socket.addEventListener("message", (event) => socket === this.socket && !this.closed && this.receive(event.data));
     socket.addEventListener("close", (event) => socket === this.socket && this.dropped(event.code));
@@ -48,7 +53,7 @@ export class Link {
 
   opened() {
     this.on.status("open");
-    for (const message of this.queue.splice(0)) this.socket.send(message);
+    for (const message of this.held) this.socket.send(message);
     this.on.ready();
   }
 
@@ -56,13 +61,14 @@ export class Link {
     if (data instanceof ArrayBuffer) {
       this.waiting = false;
       this.wait = FIRST_WAIT;
+      if (this.placed) this.held = [];
       clearTimeout(this.watchdog);
       this.on.frame(data);
       return;
     }
     const message = JSON.parse(data);
     if (message.type === "meta") this.on.meta(message);
-    else if (message.type in PLACES) this.placed(message);
+    else if (message.type in PLACES) this.hear(message);
     else if (message.type === "measured") this.on.measured?.(message);
     else if (message.type === "error") this.failed(message.message);
     else if (message.type === "unknown_token") {
@@ -72,11 +78,13 @@ export class Link {
   }
 
   /** News of this run's place: it waits for one, has one, or has lost one that it did not use. */
-  placed({ type, message }) {
-    this.queued = PLACES[type];
+  hear(news) {
+    this.queued = PLACES[news.type];
+    this.placed = news.type === "admitted";
+    if (this.placed) this.held = [];
     if (this.queued) clearTimeout(this.watchdog);
     this.wait = FIRST_WAIT;
-    this.on.queued?.(message ?? "");
+    this.on.placed(news);
     if (!this.queued && this.waiting) this.watch();
   }
 
@@ -98,7 +106,7 @@ export class Link {
       this.on.status("replaced");
       return;
     }
-    this.on.status("reconnecting");
+    if (code !== CROWDED) this.on.status("reconnecting");
     this.timer = setTimeout(() => this.open(), this.wait);
     this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
   }
@@ -117,11 +125,11 @@ export class Link {
     if (!this.queued) this.watchdog = setTimeout(() => this.reopen(), SILENCE);
   }
 
-  /** A command; held back while the socket is down. */
+  /** A command; kept while the server may lose it with the line, and sent again on the next. */
   send(message) {
     const text = JSON.stringify(message);
     if (this.ready) this.socket.send(text);
-    else if (this.queue.length < 20) this.queue.push(text);
+    if ((!this.ready || !this.placed) && this.held.length < HELD) this.held.push(text);
   }
 
   reopen() {

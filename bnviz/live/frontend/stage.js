@@ -7,5 +7,5 @@ export const mount = mounter({
   name: "stage",
   classes: "bnviz",
   styles: ["stage.css"],
-  make: (node, assets, component) => new App(node, assets, component),
+  make: (node, assets) => new App(node, assets),
 });
