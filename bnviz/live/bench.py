@@ -44,7 +44,7 @@ class Load:
     """What so many runs got of a server in so many seconds, and what it took.
 
     updates, steps: a second, the median over the runs and the least of them; cpu, client_cpu: cores used; memory: MiB,
-    resident, at the end, of all its processes; health: ms that the health route took, median and longest. None where it
+    of all its processes at the end, shared parts once; health: ms that the health route took, median and longest. None where it
     can't be seen.
     """
 
@@ -184,7 +184,7 @@ async def _measure(url: str, process: int | None, count: int, seconds: float) ->
             updates=median(updates), least_updates=updates[0], steps=median(steps), least_steps=steps[0],
             cpu=(_used(process) - used) / took if process else None,
             client_cpu=(process_time() - own) / took,
-            memory=sum(one.memory_info().rss for one in _family(process)) / 2**20 if process else None,
+            memory=sum(_memory(one) for one in _family(process)) / 2**20 if process else None,
             health=1000 * median(health), longest_health=1000 * max(health), target=TARGETS.get(count),
         )  # fmt: skip
     finally:
@@ -200,6 +200,12 @@ def _family(process: int | None) -> list[psutil.Process]:
         return []
     server = psutil.Process(process)
     return [server, *server.children(recursive=True)]
+
+
+def _memory(process: psutil.Process) -> int:
+    """Its bytes; what it shares with others counts for each by its part, where the system says it."""
+    found = process.memory_full_info()
+    return int(getattr(found, "pss", found.rss))
 
 
 def _used(process: int | None) -> float:
