@@ -43,9 +43,9 @@ TARGETS = {10: 9.0, 20: 4.0, 30: 2.0}  # updates a second that each run gets, he
 class Load:
     """What so many runs got of a server in so many seconds, and what it took.
 
-    updates, steps: a second, the median over the runs and the least of them; cpu, client_cpu: cores used; memory: MiB,
-    of all its processes at the end, shared parts once; health: ms that the health route took, median and longest. None where it
-    can't be seen.
+    updates, steps: a second, the median over the runs and the least of them; cpu, client_cpu: cores used; memory: MiB
+    of all its processes at the end, shared parts once; health: ms that the health route took, median and longest. None
+    where it can't be seen.
     """
 
     runs: int
