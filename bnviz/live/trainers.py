@@ -33,9 +33,12 @@ LOWERED = 5  # so that pages and the health route are served at once however man
 
 
 class Playing(Protocol):
-    """What is known of a run before its networks are made."""
+    """What is known of a run: whether it trains, and whether it has networks yet."""
 
     playing: bool
+
+    @property
+    def started(self) -> bool: ...
 
     def __hash__(self) -> int: ...
 
@@ -122,7 +125,7 @@ def _serve(line: Connection) -> None:
 
 
 class Trainers:
-    """Chooses for each run the process that trains it: the one with the fewest that play, then with the fewest.
+    """Chooses for each run the process that trains it: the one with the fewest that play or are about to.
 
     Without a count, the limits of this server say how many there are; where they say 0, runs train in this process.
     """
@@ -175,4 +178,4 @@ class Trainers:
 
 
 def _load(runs: list[Playing]) -> tuple[int, int]:
-    return sum(run.playing for run in runs), len(runs)
+    return sum(run.playing or not run.started for run in runs), len(runs)

@@ -58,8 +58,8 @@ def remote(trainers) -> Iterator[RemoteComparison]:
 class Chooser:
     """What is known of a run when its trainer is chosen."""
 
-    def __init__(self, playing: bool = False) -> None:
-        self.playing = playing
+    def __init__(self, playing: bool = False, started: bool = True) -> None:
+        self.playing, self.started = playing, started
 
 
 def processes() -> set[psutil.Process]:
@@ -160,6 +160,14 @@ def test_the_trainer_with_the_fewest_that_play_is_chosen_then_the_one_with_the_f
     playing.append(late := Chooser())
     assert trainers.choose(late) is first, "who has gone counts no more"
     assert processes() == before, "none is started before it is needed"
+
+
+def test_who_is_about_to_play_counts_as_if_it_did():
+    trainers = Trainers(2)
+    first = Chooser(playing=True)
+    one = trainers.choose(first)
+    waiting = [Chooser(started=False) for _ in range(5)]
+    assert [trainers.choose(run) is one for run in waiting] == [False, True, False, True, False]
 
 
 def test_where_none_are_wanted_each_run_trains_in_this_process():

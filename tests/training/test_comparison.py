@@ -106,10 +106,12 @@ def test_advancing_by_time_stops_in_time_and_says_how_far_it_came(monkeypatch):
         asked.append(0.01 * len(asked))
         return asked[-1]
 
-    monkeypatch.setattr("bnviz.training.comparison.time", SimpleNamespace(perf_counter=clock))
+    monkeypatch.setattr(
+        "bnviz.training.comparison.time", SimpleNamespace(perf_counter=clock, thread_time=time.thread_time)
+    )
     made = comparison.advance(seconds=0.1)
 
-    assert asked[-2] < 0.1 <= asked[-1], "it goes on until the time is over, and no longer"
+    assert asked[-3] < 0.1 <= asked[-1], "it goes on until the time is over, and no longer"
     assert made == comparison.step > 0
 
 
@@ -124,14 +126,19 @@ def test_without_every_round_steps_are_captured_whatever_the_interval():
 def test_without_every_a_capture_is_due_after_the_interval_and_never_takes_most_of_the_time(
     monkeypatch, tick, interval, apart
 ):
-    clock = itertools.count(0.0, tick)
+    clock, cpu = (
+        itertools.count(0.0, 2 * tick),
+        itertools.count(0.0, tick),
+    )  # a step takes two ticks, one of them itself
     comparison = Comparison(TWINS, interval=interval)
     here, real = threading.get_ident(), time.perf_counter  # a live run of another test may still use the module
 
     def tick_here() -> float:
         return next(clock) if threading.get_ident() == here else real()
 
-    monkeypatch.setattr("bnviz.training.comparison.time", SimpleNamespace(perf_counter=tick_here))
+    monkeypatch.setattr(
+        "bnviz.training.comparison.time", SimpleNamespace(perf_counter=tick_here, thread_time=lambda: next(cpu))
+    )
     comparison.advance(steps=100)
     steps = comparison.histories[0]["step"]
     between = np.diff(steps[steps > 20])
@@ -152,7 +159,7 @@ def test_where_others_take_turns_the_steps_between_captures_get_a_third_of_its_o
         clock.now += 1.0
         return clock.now
 
-    monkeypatch.setattr("bnviz.training.comparison.time", SimpleNamespace(perf_counter=tick))
+    monkeypatch.setattr("bnviz.training.comparison.time", SimpleNamespace(perf_counter=tick, thread_time=tick))
     for _ in range(100):
         clock.now += 10.0
         comparison.advance(steps=1)
