@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -19,9 +20,15 @@ OWN = "your own table (CSV)"
 
 
 def drop(lab: AppTest, name: str, data: bytes) -> AppTest:
-    (uploader,) = lab.file_uploader
-    uploader.set_value((name, data, "text/csv"))
+    """Drop a file: into the settings where there is a field, else above the place of the charts."""
+    fields = list(lab.sidebar.file_uploader) or list(lab.main.file_uploader)
+    fields[0].set_value((name, data, "text/csv"))
     return run(lab)
+
+
+def beside(lab: AppTest) -> list[str]:
+    """What is said in the settings, beside the file drop, as it is read."""
+    return [re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", element.value) for element in lab.sidebar.error]
 
 
 def ask(lab: AppTest) -> AppTest:
@@ -61,7 +68,7 @@ def test_the_choice_of_data_offers_a_table_of_ones_own_and_nothing_changes_befor
     before = stage_data(lab)
     assert OWN in control(lab, "Data").options
     lab = ask(lab)
-    assert [one.label for one in lab.file_uploader] == ["Drop your own table (CSV)"]
+    assert [one.label for one in lab.sidebar.file_uploader] == ["Drop your own table (CSV)"]
     assert stage_data(lab) == before
     assert link_of(lab) == from_preset("headline")
     assert "At most 2 MB and 20,000 rows" in texts(lab)
@@ -96,27 +103,30 @@ def test_a_hostile_file_name_is_shown_as_it_is_and_the_link_stays_readable(name)
 def test_a_bad_file_is_said_by_row_and_column_and_what_there_was_stays(with_iris):
     before, generation = link_of(with_iris), stage_data(with_iris)["generation"]
     lab = drop(with_iris, "bad.csv", iris().replace(b"4.9", b"four", 1))
-    (problem,) = problems(lab)
+    (problem,) = beside(lab)
+    assert problems(lab) == [problem, problem], "above the charts in the same words, where it is seen without scrolling"
     assert "row 3, column 'sepal length': 'four' is not a number" in problem
-    assert "What there was before stays" in problem
+    assert problem.startswith("bad.csv can't be trained on. What there was before stays.")
     assert link_of(lab) == before
     assert stage_data(lab)["generation"] == generation, "the run goes on"
-    assert problems(run(lab)) == [problem], "it stays until another file comes"
+    assert beside(run(lab)) == [problem], "it stays until another file comes"
     assert problems(drop(lab, "iris.csv", iris())) == []
 
 
 def test_the_classes_can_be_chosen_where_the_last_column_has_none():
     data = written([["kind", "a", "b"], *([f"k{n % 2}", n, -n] for n in range(60))])
     lab = drop(ask(open_lab()), "mine.csv", data)
-    assert "'k0' is not a number" in problems(lab)[0]
+    assert "column 'kind' holds text, as 'k0' in row 2" in problems(lab)[0]
     lab = set_control(lab, "Another column holds the class", 0)
     assert problems(lab) == []
     assert {arm.own_table.label for arm in link_of(lab).arms} == {1}
     trained(lab).advance(steps=2)
     lab = set_control(lab, "Column of the class", 2)
-    assert "'k0' is not a number" in problems(lab)[0]
+    assert problems(lab)[0].startswith("'b' can't be the class of mine.csv. The networks go on with 'kind'.")
+    assert "column 'kind' holds text" in problems(lab)[0]
     assert {arm.own_table.label for arm in link_of(lab).arms} == {1}, "what there was stays"
     assert control(lab, "Column of the class").value == 0
+    assert problems(set_control(lab, "Hidden layers", 5)) == [], "it was said, and the experiment goes on"
 
 
 def test_another_column_of_classes_of_the_same_file_is_a_choice_away():
@@ -163,7 +173,8 @@ def test_another_file_than_the_links_is_trained_on_and_that_is_said(with_iris):
     lab = drop(open_lab(**with_iris.query_params), "iris.csv", iris().replace(b"4.9", b"4.8", 1))
     assert "This is not the table of the link" in lab.warning[0].value.replace("\\", "")
     assert on_stage(lab)
-    assert list(run(lab).warning) == []
+    assert len(run(lab).warning) == 1, "it stays to be read"
+    assert list(set_control(lab, "Hidden layers", 5).warning) == []
 
 
 def test_the_link_of_a_table_whose_classes_are_not_in_the_last_column_takes_the_file_at_once():
@@ -217,7 +228,7 @@ def test_one_network_can_have_the_table_and_the_other_what_comes_along():
 
 def test_a_lesson_ends_the_wait_for_a_table():
     lab = drop(ask(open_lab()), "bad.csv", b"a,b\n1")
-    assert len(problems(lab)) == 1
+    assert len(beside(lab)) == 1
     lab = set_control(lab, "Lesson", "circles")
     assert problems(lab) == []
     assert list(lab.file_uploader) == []

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from bnviz.experiment.own_table import MAX_BYTES, MAX_CLASSES, MAX_FEATURES, MAX_ROWS
 from bnviz.sharing.table_file import read_table
-from bnviz.sharing.table_text import LISTED, NUMBER, THOUSANDS, TableFileError, read_head
+from bnviz.sharing.table_head import read_head
+from bnviz.sharing.table_numbers import GROUPS, NUMBER
+from bnviz.sharing.table_text import LISTED, TableFileError
 from tests.own_tables import blobs, iris, written
 
 WORD = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
@@ -59,7 +61,7 @@ def test_any_table_that_is_written_in_any_form_is_read_back_exactly(table, form,
     cells = [[repr(value).replace(".", decimal) for value in row] for row in numbers]
     rows = [[*row[: label - 1], kind, *row[label - 1 :]] for row, kind in zip(cells, classes, strict=True)]
     commas = [cell for row in cells for cell in row if "," in cell]
-    assume(not commas or not all(map(THOUSANDS.fullmatch, commas)))
+    assume(not commas or not all(map(GROUPS.fullmatch, commas)))
     options = {"delimiter": separator, "quoting": quoting, "lineterminator": line}
     data = written([names] if header else [], **options) + blank.format(line).replace(",", separator).encode()
     data = b"\xef\xbb\xbf" * mark + data + written(rows, **options)
@@ -216,7 +218,7 @@ def test_twice_as_long_a_cell_takes_no_four_times_as_long_to_look_at():
 
 def test_only_cells_that_a_table_can_have_are_looked_at_to_find_the_separator(monkeypatch):
     looked = []
-    monkeypatch.setattr("bnviz.sharing.table_text.is_number", lambda cell, _decimal: looked.append(cell) or False)
+    monkeypatch.setattr("bnviz.sharing.table_head.is_number", lambda cell, _decimal: looked.append(cell) or False)
     problems_of(b"1," * 1_000_000)
     assert len(looked) <= 20 * (MAX_FEATURES + 2)
 

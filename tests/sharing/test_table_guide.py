@@ -18,7 +18,8 @@ from bnviz.experiment.own_table import (
 )
 from bnviz.live.shelf import MAX_HELD
 from bnviz.sharing.table_file import CLASS_LENGTH, read_table
-from bnviz.sharing.table_text import CELL_LENGTH, LISTED, NAME_LENGTH
+from bnviz.sharing.table_head import NAME_LENGTH
+from bnviz.sharing.table_text import CELL_LENGTH, LISTED
 from bnviz.ui.own_tables import MAX_TABLES
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "your-own-table.md").read_text(encoding="utf-8")
