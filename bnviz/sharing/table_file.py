@@ -151,13 +151,11 @@ class _Reading:
 
     def _two_signs(self) -> tuple[int, str]:
         (sign, first), (other, later) = self.numbers.signs.items()
-        grouped = next((place.cell for place in (later, first) if without_thousands(place.cell)), "")
-        hint = (
-            f", and no thousands separators: {without_thousands(grouped)} if {grouped} is meant so" if grouped else ""
-        )
+        bare = next(filter(None, (without_thousands(place.cell) for place in (later, first))), "")
+        hint = f"; if one of them parts thousands, leave it out, as in {bare}" if bare else ""
         return later.row, (
-            f"{self._at(later)}: {shown(later.cell)} has a decimal {SIGNS[other]}, but row {first.row} has a decimal "
-            f"{SIGNS[sign]} ({shown(first.cell)}): write all numbers with the same one{hint}"
+            f"{self._at(later)}: {shown(later.cell)} has a {SIGNS[other]}, and {shown(first.cell)} in row {first.row} "
+            f"a {SIGNS[sign]}: the decimal sign is the same one in the whole file{hint}"
         )
 
     def _unclear(self, place: Place) -> str:

@@ -70,7 +70,7 @@ class OwnTables:
             table = _read(name, data, label)
         except TableFileError as error:
             columns = columns_of(data)
-            tried = "" if label is None else f" with {_column(columns, label)} as the class"
+            tried = "" if label in (None, len(columns)) else f" with {_column(columns, label)} as the class"
             said = f"{file_name(name)} can't be trained on{tried}. What there was before stays."
             self.refusal = Refusal(said, error.problems, columns, place)
             return None

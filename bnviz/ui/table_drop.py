@@ -20,10 +20,10 @@ FORM = (
     f"may come first. At most {MAX_BYTES // 2**20} MB and {MAX_ROWS:,} rows."
 )
 EXAMPLE = """\
-sepal length,sepal width,petal length,petal width,species
-5.1,3.5,1.4,0.2,setosa
-7.0,3.2,4.7,1.4,versicolor
-6.3,3.3,6.0,2.5,virginica"""
+length,width,weight,fruit
+19.2,3.6,118,banana
+7.1,7.4,182,apple
+17.5,3.4,105,banana"""
 PRIVACY = (
     "Columns are separated by commas, semicolons or tabs; with semicolons or tabs 1,5 may stand for 1.5. There are 2 "
     f"to {MAX_CLASSES} classes, as text or whole numbers. The table stays in this server's memory while this page is "
