@@ -17,11 +17,11 @@ def lines(ref: TableRef) -> list[str]:
     """The lines that read a table of somebody's own, whose name is a constant."""
     file = ["file"] if ref.separator == "," else ["file", f"delimiter={ref.separator!r}".replace("'", '"')]
     cell = 'cell.replace(",", ".")' if ref.decimal_comma else "cell"
-    row = f"row[:{ref.features + 1}]" if ref.blanks else "row"
     return [
         'with open(TABLE, encoding="utf-8-sig", newline="") as file:',
         *(["    next(file)  # says the separator"] if ref.said else []),
-        f"    rows = [{row} for row in csv.reader({', '.join(file)}) if any(map(str.strip, row))]",
+        f"    rows = [row for row in csv.reader({', '.join(file)}) if any(map(str.strip, row))]",
+        *([f"rows = [row[:{ref.features + 1}] for row in rows]  # blank cells follow"] if ref.blanks else []),
         *(["names = rows.pop(0)"] if ref.header else []),
         f"labels = [row.pop({ref.label - 1}).strip() for row in rows]",
         f"x = np.array([[float({cell}) for cell in row] for row in rows])",

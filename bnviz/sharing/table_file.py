@@ -32,6 +32,7 @@ from bnviz.sharing.table_numbers import SIGNS, Numbers, Place, without_thousands
 from bnviz.sharing.table_text import LISTED, TableFileError, is_line, records, shown, text_of, too_long
 
 CLASS_LENGTH = 40
+ENOUGH = 20_000  # cells that are no numbers, after which no more are looked at: it takes ten times as long as numbers
 
 
 def read_table(name: str, data: bytes, label: int | None = None) -> OwnTable:
@@ -85,6 +86,8 @@ class _Reading:
         self._take_label(row, cells.pop(self.label - 1))
         self.numbers.take(row, cells)
         self.rows.append(row)
+        if self.numbers.faults > ENOUGH:
+            self._refuse()
         if len(self.rows) > MAX_ROWS:
             raise TableFileError(f"the table has more than {MAX_ROWS:,} rows: leave some out")
 
@@ -93,9 +96,9 @@ class _Reading:
         if len(self.problems) >= LISTED:
             self._refuse()
 
-    def _refuse(self) -> None:
+    def _refuse(self, *unclear: tuple[int, str]) -> None:
         """Say the first few things that are wrong, if there are any; those of whole columns come first."""
-        found = sorted([*self.problems, *self._wrong_numbers()], key=lambda problem: problem[0])
+        found = sorted([*self.problems, *unclear, *self._wrong_numbers()], key=lambda problem: problem[0])
         if found:
             raise TableFileError(*(problem for _, problem in found[:LISTED]))
 
@@ -124,8 +127,6 @@ class _Reading:
         found = [(0, text) for text in self._no_number_columns()]
         if len(numbers.signs) > 1:
             found.append(self._two_signs())
-        if (place := numbers.unclear) is not None:
-            found.append((place.row, self._unclear(place)))
         for place in numbers.wrong():
             hint = ""
             if place.row == self.head.first and numbers.is_word(place.cell):
@@ -169,7 +170,8 @@ class _Reading:
 
     def table(self, name: str, source: bytes) -> OwnTable:
         """Return what was read, if all of it together is a table; raises `TableFileError`."""
-        self._refuse()
+        unclear = self.numbers.unclear  # what is not clear may become so up to the last row
+        self._refuse(*([] if unclear is None else [(unclear.row, self._unclear(unclear))]))
         features = len(self.head.columns) - 1
         x = np.array(self.numbers.values).reshape(-1, features)
         self._check_sizes()

@@ -66,12 +66,14 @@ class Column:
 class Numbers:
     """The number columns of a file, row by row; `values` has 0 for what is no number.
 
-    signs: the first number with each decimal sign. clear: the signs that parted no thousands somewhere.
+    faults: the cells that are no numbers. signs: the first number with each decimal sign. clear: the signs that can
+    part no thousands somewhere.
     """
 
     separator: str
     most: int  # wrong cells that are kept of a column
     rows: int = 0
+    faults: int = 0
     values: array[float] = field(default_factory=lambda: array("d"))
     signs: dict[str, Place] = field(default_factory=dict)
     clear: set[str] = field(default_factory=set)
@@ -132,6 +134,7 @@ class Numbers:
 
     def _note(self, place: Place) -> None:
         column = self.columns.setdefault(place.index, Column())
+        self.faults += 1
         column.wrong += 1
         column.missing += _is_missing(place.cell)
         column.words += self.is_word(place.cell)

@@ -61,9 +61,14 @@ class OwnTables:
     notices: tuple[str, ...] = ()
 
     def read(
-        self, name: str, data: bytes, label: int | None = None, *, arms: Sequence[ExperimentConfig] = (),
+        self,
+        name: str,
+        data: bytes,
+        label: int | None = None,
+        *,
+        arms: Sequence[ExperimentConfig] = (),
         place: str = "",
-    ) -> OwnTable | None:  # fmt: skip
+    ) -> OwnTable | None:
         """Read and hold a file's table beside those of the networks; None where it is none, which is said."""
         self.refusal, self.notices = None, ()
         try:

@@ -35,7 +35,7 @@ MAIN = "main"  # the place of the drop above the stage; those of the settings ar
 def own_table(state: LabState, arms: Sequence[int]) -> None:
     """Draw what belongs to the choice of a table of one's own, for some of the networks, below that choice."""
     if state.own.missing(state.link.arms):
-        st.caption("Drop the file beside, above the place of the charts.")
+        st.caption("Drop the file above the place of the charts.")
         return
     table = next((state.own.held[state.link.arms[arm].table] for arm in arms if state.link.arms[arm].own_table), None)
     place = f"network-{arms[0]}"

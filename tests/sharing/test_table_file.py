@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bnviz.experiment.own_table import MAX_BYTES, MAX_CLASSES, MAX_FEATURES, MAX_ROWS
-from bnviz.sharing.table_file import read_table
+from bnviz.sharing.table_file import ENOUGH, read_table
 from bnviz.sharing.table_head import read_head
 from bnviz.sharing.table_numbers import GROUPS, NUMBER
 from bnviz.sharing.table_text import LISTED, TableFileError
@@ -258,6 +258,20 @@ def test_all_columns_of_text_are_named_once_and_other_faults_beside_them():
         "column 'b' holds text, as 'x' in row 2, and a network sees numbers only: remove it from the file, or choose "
         "it as the column of the class"
     )
+
+
+def test_a_file_full_of_words_is_not_looked_at_to_its_end(monkeypatch):
+    looked = []
+    monkeypatch.setattr("bnviz.sharing.table_numbers.is_number", lambda cell, _decimal: looked.append(cell))
+    (problem,) = problems_of(written([[*"abcdefgh"], *[["w"] * 8] * 100_000]))
+    assert problem.startswith("columns 'a', 'b', 'c', 'd', 'e', 'f' and 'g' hold text")
+    assert len(looked) < 10 * ENOUGH
+
+
+def test_a_sign_is_called_unclear_only_after_the_last_row():
+    rows = [["1.726", n, f"k{n % 2}"] for n in range(60)]
+    short = written([["a", "b", "kind"], *rows, *[["2.5"]] * 9, ["17.26", 1, "k1"]], delimiter=";")
+    assert all("cells, and row 1 has 3" in problem for problem in problems_of(short))
 
 
 def test_columns_without_any_number_are_named_once():

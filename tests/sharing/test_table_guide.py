@@ -38,7 +38,7 @@ def test_the_limits_are_the_programs_own():
         f"all different, of at most {NAME_LENGTH} signs",
         f"| cells | at most {CELL_LENGTH} signs |",
         f"keeps its last {words[MAX_TABLES]} tables",
-        f"at most {MAX_HELD // 2**20} MB",
+        f"take at most {MAX_HELD // 2**20} MB",
     ):
         assert line in said
 
