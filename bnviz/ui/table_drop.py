@@ -84,6 +84,7 @@ def _drop(state: LabState, title: str, place: str, arms: Sequence[int] = ()) -> 
     key = f"table-{state.own.page}-{place}"
 
     def dropped() -> None:
+        state.address.acted = True  # also where a file only makes room: the browser may not have the new address yet
         file = st.session_state[key]
         if file is None:  # taken out, or about to be replaced
             state.own.refusal = None

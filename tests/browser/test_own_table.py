@@ -71,6 +71,7 @@ def test_files_that_are_dropped_one_right_after_the_other_leave_the_field_and_th
     beside.get_by_text("two.csv can't be trained on").wait_for()
     assert lab.page.locator(SIDE).count() == 1
     uploaded(lab, "three.csv", iris())
+    lab.wait_query("table", "^three.csv")
     uploaded(lab, "four.csv", blobs())
     lab.wait_query("table", "^four.csv~120x3x2")
     beside.wait_for(state="detached")

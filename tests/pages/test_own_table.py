@@ -194,6 +194,18 @@ def test_a_refused_file_that_is_taken_out_is_not_talked_about_and_the_field_stay
     assert len(lab.sidebar.file_uploader) == 1, "a browser takes a file out before it sends the next one"
 
 
+def test_a_file_that_makes_room_for_the_next_brings_no_address_from_before_the_table_back(with_iris):
+    lab, before = with_iris, encode(from_preset("headline"))
+    link = link_of(lab)
+    lab.sidebar.file_uploader[0].set_value([])
+    lab.query_params.clear()
+    for name, value in before.items():  # the browser sends the address that it had when the file was dropped
+        lab.query_params[name] = value
+    lab = run(lab)
+    assert link_of(lab) == link == address(lab)
+    assert len(lab.sidebar.file_uploader) == 1
+
+
 def test_after_a_good_file_comes_a_bad_one_and_a_good_one_again(with_iris):
     lab = drop(with_iris, "bad.csv", iris()[:300])
     assert len(beside(lab)) == 1
