@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import typer
+
 from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.own_table import MAX_BYTES, TableRef, Tables
 from bnviz.sharing.link import Link
 from bnviz.sharing.table_file import read_table
+from bnviz.sharing.table_head import read_head
 from bnviz.sharing.table_link import moved
-from bnviz.sharing.table_text import TableFileError, read_head
+from bnviz.sharing.table_text import TableFileError
 
 
 def with_table(link: Link, file: Path | None, label: str | None) -> tuple[Link, Tables]:
@@ -32,10 +35,15 @@ def with_table(link: Link, file: Path | None, label: str | None) -> tuple[Link, 
         raise ConfigError("table", f"{str(file)!r} can't be read: {error.strerror or error}") from None
     except TableFileError as error:
         raise ConfigError("table", f"{str(file)!r} can't be trained on: {error}") from None
+    for remark in table.remarks:
+        typer.echo(remark, err=True)
     if about is None:
         return moved(link, table, range(len(link.arms))), {str(table.ref): table}
     if any(arm.own_table is not None and arm.own_table.digest != table.ref.digest for arm in link.arms):
-        raise ConfigError("table", f"the link is about {about.name} ({about.sizes}), and {file.name} has other cells")
+        raise ConfigError(
+            "table",
+            f"the link is about {about.name} ({about.sizes}), and {file.name} has other cells or names of columns",
+        )
     users = [index for index, arm in enumerate(link.arms) if arm.own_table is not None]
     return moved(link, table, users), {str(table.ref): table}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
@@ -31,7 +31,7 @@ DIGEST_LENGTH = 20
 NAME_LENGTH = 60
 FORBIDDEN = frozenset("~,\"'\\<>&/:*?|`$")
 SHAPE = re.compile(r"(\d{1,5})x(\d{1,2})x(\d{1,2})x(\d{1,5})")
-FORM = re.compile(r"(\d{1,2})([cst])(d?)(n?)")
+FORM = re.compile(r"(\d{1,2})([cst])(d?)(n?)(e?)(b?)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,8 @@ class TableRef:
 
     name: of the file. rows, features, classes, rarest: samples, number columns, classes, rows of the rarest class.
     label: the column of the classes, from 1. separator: one of SEPARATORS' values. decimal_comma: 1,5 and not 1.5.
-    header: whether the first row holds the columns' names. digest: of all cells.
+    header: whether the first row holds the columns' names. said: whether a line before it says the separator.
+    blanks: whether there are blank cells after the last column. digest: of all other cells.
     """
 
     name: str
@@ -53,6 +54,8 @@ class TableRef:
     decimal_comma: bool
     header: bool
     digest: str
+    said: bool = False
+    blanks: bool = False
 
     def __post_init__(self) -> None:
         limits = {
@@ -66,7 +69,8 @@ class TableRef:
 
     def __str__(self) -> str:
         letter = next(letter for letter, sign in SEPARATORS.items() if sign == self.separator)
-        form = f"{self.label}{letter}{'d' * self.decimal_comma}{'n' * (not self.header)}"
+        marks = {"d": self.decimal_comma, "n": not self.header, "e": self.said, "b": self.blanks}
+        form = f"{self.label}{letter}{''.join(mark for mark, given in marks.items() if given)}"
         return f"{self.name}~{self.rows}x{self.features}x{self.classes}x{self.rarest}~{form}~{self.digest}"
 
     @property
@@ -89,7 +93,8 @@ def table_ref(text: str) -> TableRef:
     rows, features, classes, rarest = (int(number) for number in shape.groups())
     return TableRef(
         name=parts[0], rows=rows, features=features, classes=classes, rarest=rarest, label=int(form[1]),
-        separator=SEPARATORS[form[2]], decimal_comma=bool(form[3]), header=not form[4], digest=parts[3],
+        separator=SEPARATORS[form[2]], decimal_comma=bool(form[3]), header=not form[4],
+        said=bool(form[5]), blanks=bool(form[6]), digest=parts[3],
     )  # fmt: skip
 
 
@@ -102,6 +107,21 @@ def file_name(name: str) -> str:
     bare = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1][: 4 * NAME_LENGTH])
     signs = ("_" if sign in FORBIDDEN or not sign.isprintable() else sign for sign in bare[:NAME_LENGTH])
     return "".join(signs).strip() or "table.csv"
+
+
+def alike(classes: Iterable[str]) -> list[tuple[str, ...]]:
+    """Classes that differ only in how they are written, in groups: in case, in blanks, 1 and 1.0."""
+    groups: dict[str, list[str]] = {}
+    for name in sorted(classes):
+        groups.setdefault(_meant(name), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def _meant(name: str) -> str:
+    try:
+        return repr(float(name))
+    except ValueError:
+        return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def check_table(name: str, value: object) -> str:
@@ -136,6 +156,16 @@ class OwnTable:
     def features(self) -> tuple[str, ...]:
         """The names of the number columns."""
         return tuple(name for number, name in enumerate(self.columns, 1) if number != self.ref.label)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a reader should know of the classes: those that may be meant to be one."""
+        groups = (" and ".join(f"'{name}'" for name in group) for group in alike(self.classes))
+        return tuple(
+            f"The classes {group} of {self.ref.name} differ only in case, blanks or how a number is written: they are "
+            f"classes of their own here. If one class is meant, write it alike in all rows and drop the file again."
+            for group in groups
+        )
 
 
 Tables = Mapping[str, OwnTable]  # by their references' text

@@ -19,7 +19,9 @@ def lines(ref: TableRef) -> list[str]:
     cell = 'cell.replace(",", ".")' if ref.decimal_comma else "cell"
     return [
         'with open(TABLE, encoding="utf-8-sig", newline="") as file:',
+        *(["    next(file)  # says the separator"] if ref.said else []),
         f"    rows = [row for row in csv.reader({', '.join(file)}) if any(map(str.strip, row))]",
+        *([f"rows = [row[:{ref.features + 1}] for row in rows]  # blank cells follow"] if ref.blanks else []),
         *(["names = rows.pop(0)"] if ref.header else []),
         f"labels = [row.pop({ref.label - 1}).strip() for row in rows]",
         f"x = np.array([[float({cell}) for cell in row] for row in rows])",

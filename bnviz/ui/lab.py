@@ -19,10 +19,12 @@ def show() -> None:
     with st.sidebar:
         st.markdown("**bnviz** · batch normalization, live")
         sidebar(state)
-    if state.problem:
-        st.error(plain(state.problem))
-        state.problem = None
-    notice(state)
+    with st.container():  # whatever is said, the stage keeps its place
+        if state.problem:
+            st.error(plain(state.problem))
+            state.problem = None
+        notice(state)
+        missing = is_missing(state)
     preset = state.link.preset
     if preset is not None:
         st.markdown(f"**{PRESETS[preset].title}.** {PRESETS[preset].look_for}")
@@ -31,5 +33,5 @@ def show() -> None:
         whole = "all of it" if table is None else f"all of it but the table {plain(table.name)}, which others need too"
         st.markdown(f"**Your own experiment.** The address of this page holds {whole}: copy it to share the run.")
     state.address.write(encode(state.link))  # before the stage's news, so that an answer to them comes with it
-    if not is_missing(state):
+    if not missing:
         stage(state)

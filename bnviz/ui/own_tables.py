@@ -8,12 +8,13 @@ from typing import Protocol
 
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.fields import ConfigError
-from bnviz.experiment.own_table import OwnTable, TableRef, Tables
+from bnviz.experiment.own_table import OwnTable, TableRef, Tables, file_name
 from bnviz.experiment.words import name_arms
 from bnviz.live.shelf import SHELF, ShelfFullError
 from bnviz.sharing.link import Link
 from bnviz.sharing.table_file import read_table
-from bnviz.sharing.table_text import TableFileError, read_head
+from bnviz.sharing.table_head import read_head
+from bnviz.sharing.table_text import TableFileError
 from bnviz.ui.turns import FILES
 
 MAX_TABLES = 2  # of a session: the one in use and the one before, for the browser's Back; more only if in use
@@ -28,42 +29,79 @@ class Dropped(Protocol):
         """Return its bytes."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A file, or a column of classes, of which there is no table: what is said, and where in the page it was tried.
+
+    columns: those of the file, where another of them may hold the classes. file: whether a file was dropped, of
+    which it is said until another one comes; a column that was tried is forgotten with the next change.
+    """
+
+    said: str
+    problems: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    place: str = ""
+    file: bool = True
+
+
 @dataclass
 class OwnTables:
     """What a session has read, by the references' text; it goes with the session.
 
-    asked: the networks whose reader wants a table of their own before there is one. drop: grows when the file drop
-    has to be empty again. problems: of the file that was dropped last, whose columns are `columns`.
+    asked: the networks whose reader wants a table of their own before there is one. page: grows when something else
+    is shown, so that no file drop shows a file from before. drops: the files so far, so that no choice for one of them
+    is taken for the next one's. notices: what is worth knowing about the table that was read last.
     """
 
     held: dict[str, OwnTable] = field(default_factory=dict)
     asked: frozenset[int] = frozenset()
-    drop: int = 0
-    problems: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    notice: str = ""
+    page: int = 0
+    drops: int = 0
+    refusal: Refusal | None = None
+    notices: tuple[str, ...] = ()
 
     def read(
-        self, name: str, data: bytes, label: int | None = None, *, arms: Sequence[ExperimentConfig] = ()
+        self,
+        name: str,
+        data: bytes,
+        label: int | None = None,
+        *,
+        arms: Sequence[ExperimentConfig] = (),
+        place: str = "",
     ) -> OwnTable | None:
         """Read and hold a file's table beside those of the networks; None where it is none, which is said."""
-        self.problems, self.columns, self.notice = (), (), ""
+        self.refusal, self.notices = None, ()
         try:
             table = _read(name, data, label)
         except TableFileError as error:
-            self.problems = error.problems
-            self.columns = _columns(data)
+            columns = columns_of(data)
+            tried = "" if label in (None, len(columns)) else f" with {_column(columns, label)} as the class"
+            said = f"{file_name(name)} can't be trained on{tried}. What there was before stays."
+            self.refusal = Refusal(said, error.problems, columns, place)
             return None
         except ShelfFullError as error:
-            self.problems = (str(error),)
+            self.refusal = Refusal(f"{file_name(name)} was not read.", (str(error),), (), place)
             return None
         self._hold(table, arms)
-        self.drop += 1
         return table
+
+    def keep(self, table: OwnTable, label: int) -> None:
+        """Say of a column that was tried in vain that the networks go on with the one before."""
+        if self.refusal is not None:
+            tried, before = (_column(table.columns, column) for column in (label, table.ref.label))
+            said = f"{tried} can't be the class of {table.ref.name}. The networks go on with {before}."
+            self.refusal = replace(self.refusal, said=said, columns=(), file=False)
 
     def settle(self) -> None:
         """Something else is shown from now on: nobody waits for a table, and no file is wrong."""
-        self.asked, self.problems, self.columns = frozenset(), (), ()
+        self.asked, self.refusal, self.notices = frozenset(), None, ()
+        self.page += 1
+
+    def go_on(self) -> None:
+        """The experiment has changed: a column that was tried in vain is not said any more."""
+        self.notices = ()
+        if self.refusal is not None and not self.refusal.file:
+            self.refusal = None
 
     def _hold(self, table: OwnTable, arms: Sequence[ExperimentConfig]) -> None:
         """Hold a table as the newest; of too many the oldest are given up, but none that the networks are about."""
@@ -115,7 +153,12 @@ def _read(name: str, data: bytes, label: int | None) -> OwnTable:
         return SHELF.share(read_table(name, data, label))
 
 
-def _columns(data: bytes) -> tuple[str, ...]:
+def _column(columns: Sequence[str], label: int) -> str:
+    return f"'{columns[label - 1]}'" if label <= len(columns) else f"column {label}"
+
+
+def columns_of(data: bytes) -> tuple[str, ...]:
+    """The columns of a file; none where it is no table at all."""
     try:
         return read_head(data).columns
     except TableFileError:

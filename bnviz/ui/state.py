@@ -10,13 +10,13 @@ import streamlit as st
 
 from bnviz.experiment.config import Intervention
 from bnviz.experiment.fields import ConfigError
-from bnviz.experiment.own_table import OwnTable
+from bnviz.experiment.own_table import OwnTable, TableRef
 from bnviz.experiment.presets import DEFAULT_PRESET
 from bnviz.experiment.words import name_arms
 from bnviz.sharing.link import CHARTS, Link, decode, encode, from_preset
 from bnviz.sharing.table_link import moved
 from bnviz.ui.address import Address
-from bnviz.ui.own_tables import Dropped, OwnTables
+from bnviz.ui.own_tables import Dropped, OwnTables, columns_of
 
 
 @dataclass
@@ -43,6 +43,7 @@ class LabState:
 
     def _restart(self, link: Link) -> None:
         self.link, self.problem = link, None
+        self.own.go_on()
         self.revision += 1
         self.address.acted = True
 
@@ -67,50 +68,64 @@ class LabState:
         if self.own.newest is not None:
             self.train_on(self.own.newest)
 
-    def take_file(self, file: Dropped, label: int | None = None) -> None:
-        """Read a dropped file; what can't be read is said, and what there was before stays."""
-        self.address.acted = True
-        arms = self.link.arms
-        missing = self.own.missing(arms)
-        table = self.own.read(file.name, file.getvalue(), label, arms=arms)
-        if table is None and label is None:  # the last column may hold no classes, the one that a link names does
-            said, columns = self.own.problems, self.own.columns
-            for other in dict.fromkeys(ref.label for ref in missing):
-                table = table or self.own.read(file.name, file.getvalue(), other, arms=arms)
-            if table is None:
-                self.own.problems, self.own.columns = said, columns
-        if table is None:
-            return
-        if any(ref.digest == table.ref.digest for ref in missing):
-            self.change(self.own.adopted(self.link))
-            return
-        if missing:
-            self.own.notice = (
-                f"This is not the table of the link: {table.ref.name} has other cells than the link's "
-                f"{missing[0].name}. The networks train on it all the same, with results of its own."
-            )
-        self.train_on(table)
+    def take_file(self, file: Dropped, label: int | None = None, *, arms: Iterable[int] = (), place: str = "") -> None:
+        """Read a dropped file for some networks; what can't be read is said, and what there was before stays.
 
-    def choose_label(self, table: OwnTable, label: int) -> None:
-        """Read a table that is here again with another column of classes."""
+        label: the column of the classes, where the reader has chosen it for this file; else it is the link's, of a
+        file that the link may be about, or the last one.
+        """
         self.address.acted = True
-        users = [index for index, arm in enumerate(self.link.arms) if arm.table == str(table.ref)]
-        if (again := self.own.read(table.ref.name, table.source, label, arms=self.link.arms)) is None:
+        missing = self.own.missing(self.link.arms)
+        if (table := self._read(file, label, missing, place)) is None:
+            return
+        notices = table.remarks
+        if any(ref.digest == table.ref.digest for ref in missing):
+            self._train(self.own.adopted(self.link))
+        else:
+            self.train_on(table, arms)
+            if missing:
+                notices = (_named_as_different(table.ref, missing[0]), *notices)
+        self.own.notices = notices
+
+    def _read(self, file: Dropped, label: int | None, missing: Iterable[TableRef], place: str) -> OwnTable | None:
+        """Read a file with each column that may be meant until there is a table; else the first one's faults stay."""
+        data, arms, refused = file.getvalue(), self.link.arms, None
+        width = len(columns_of(data))
+        wanted = [ref.label for ref in missing if ref.features + 1 == width] if label is None else []
+        for column in dict.fromkeys([*wanted, label]):
+            if (table := self.own.read(file.name, data, column, arms=arms, place=place)) is not None:
+                return table
+            refused = refused or self.own.refusal
+        self.own.refusal = refused
+        return None
+
+    def choose_label(self, table: OwnTable, label: int, arms: Iterable[int], place: str = "") -> None:
+        """Read a table that some networks have again with another column of classes."""
+        self.address.acted = True
+        users = [index for index in arms if self.link.arms[index].table == str(table.ref)]
+        if (again := self.own.read(table.ref.name, table.source, label, arms=self.link.arms, place=place)) is None:
+            self.own.keep(table, label)
             self.epoch += 1  # the choice shows the column that is in use
             return
-        self.own.asked = frozenset(users)
-        self.train_on(again)
+        self.train_on(again, users)
+        self.own.notices = again.remarks
 
-    def train_on(self, table: OwnTable) -> None:
-        """Have the networks that ask for a table train on this one, else those that have another, else all."""
-        arms = self.link.arms
-        others = [index for index, arm in enumerate(arms) if arm.own_table is not None]
+    def train_on(self, table: OwnTable, arms: Iterable[int] = ()) -> None:
+        """Have networks train on a table: these, else those that ask for one or have another, else all."""
+        others = [index for index, arm in enumerate(self.link.arms) if arm.own_table is not None]
+        users = set(arms) or self.own.asked or others or range(len(self.link.arms))
         try:
-            self.change(moved(self.link, table, self.own.asked or others or range(len(arms))))
+            self._train(moved(self.link, table, users))
         except ConfigError as error:
             self.problem = str(error)
-            self.own.settle()
+            self.own.asked = frozenset()
             self.epoch += 1
+
+    def _train(self, link: Link) -> None:
+        """Take over a link whose table has just come; the file drop stays as it is: another may come at once."""
+        self._restart(link)
+        self.own.asked = frozenset()
+        self.epoch += 1
 
     def set_count(self, count: int) -> None:
         """Compare another number of networks: more are copies of the last with another normalization."""
@@ -122,7 +137,10 @@ class LabState:
                 arms.append(arms[-1].replace(normalization=kind, norm_groups=groups, interventions=()))
         while len(arms) < count:
             arms.append(arms[-1])
-        self.change(replace(self.link, arms=tuple(arms), names=name_arms(arms)))
+        last = len(self.link.arms) - 1
+        self.own.asked = frozenset(index for index in range(count) if min(index, last) in self.own.asked)
+        self._restart(replace(self.link, arms=tuple(arms), names=name_arms(arms)))
+        self.epoch += 1
 
     def follow(self, view: Mapping[str, Any]) -> None:
         """Record what was turned or looked at on the stage; the live run knows it already, so it goes on.
@@ -141,6 +159,13 @@ class LabState:
         if link.arms[0].seed != self.link.arms[0].seed:
             self.epoch += 1  # the sidebar shows the seeds
         self.link = link
+
+
+def _named_as_different(table: TableRef, asked: TableRef) -> str:
+    return (
+        f"This is not the table of the link: {table.name} ({table.sizes}) has other cells or names of columns than the "
+        f"link's {asked.name} ({asked.sizes}). The networks train on it all the same, with results of its own."
+    )
 
 
 def _followed(link: Link, view: Mapping[str, Any]) -> Link:

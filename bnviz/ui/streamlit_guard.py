@@ -1,6 +1,6 @@
-"""Three faults of Streamlit 1.67's reconnects, mended while the app runs on that version and not touched elsewhere.
+"""Four faults of Streamlit 1.67, mended while the app runs on that version and not touched elsewhere.
 
-All three show when many connections drop at once, as in a class whose Wi-Fi blinks:
+Three of them show when many connections drop at once, as in a class whose Wi-Fi blinks:
 
 - The runtime sends what waits for its sessions in rounds. A session that is dropped and resumed during a round is
   still sent to its old connection, which swallows the resumed run: the page stays deaf until its visitor does
@@ -8,6 +8,11 @@ All three show when many connections drop at once, as in a class whose Wi-Fi bli
 - Of the dropped sessions 128 are kept, the others start anew. Mended: `KEPT_SESSIONS` are.
 - `server.fileWatcherType = "none"` is heeded when a session begins and forgotten when it is resumed: each resumed
   session then has every module's file looked up, on the server's event loop. Mended: it is heeded.
+
+One shows when a second file is dropped while the page is drawn for the first:
+
+- A browser asks where to send a file to. When a run of the script begins before the answer is on its way, the answer is
+  thrown away with what the run before has drawn, and the file is never sent. Mended: the answer is kept.
 
 Each is an addition to one method of Streamlit's that no option reaches. tests/ui/test_streamlit_guard.py shows each
 fault without its guard, so that a release without the fault is noticed.
@@ -21,12 +26,14 @@ from typing import Any
 import streamlit
 from streamlit import config
 from streamlit.runtime.app_session import AppSession
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.session_manager import ActiveSessionInfo
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 VERSIONS = frozenset({"1.67.0"})
 KEPT_SESSIONS = 512  # two classes of 200 and some; a dropped session is some 40 to 600 kB, for two minutes
+ANSWER = "file_urls_response"
 Method = Callable[..., Any]
 
 
@@ -65,9 +72,19 @@ def _watch_only_when_asked(original: Method) -> Method:
     return register_file_watchers
 
 
+def _keep_answers_on_files(original: Method) -> Method:
+    def clear(self: ForwardMsgQueue, retain_lifecycle_msgs: bool = False, *rest: Any, **named: Any) -> None:
+        answers = [one for one in self._queue if retain_lifecycle_msgs and one.WhichOneof("type") == ANSWER]
+        original(self, retain_lifecycle_msgs, *rest, **named)
+        self._queue += [one for one in answers if not any(one is kept for kept in self._queue)]
+
+    return clear
+
+
 GUARDS: tuple[tuple[type, str, Callable[[Method], Method]], ...] = (
     (WebsocketSessionManager, "list_active_sessions", _only_the_present),
     (MemorySessionStorage, "__init__", _keep_more),
+    (ForwardMsgQueue, "clear", _keep_answers_on_files),
     (AppSession, "register_file_watchers", _watch_only_when_asked),
 )
 

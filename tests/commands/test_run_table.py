@@ -51,7 +51,7 @@ def test_what_can_not_be_trained_on_is_said(table, tmp_path):
         (("--table", str(tmp_path / "none.csv")), "No such file"),
         (("--table", str(tmp_path)), "can't be read"),
         (("--table", str(table), "--label", "colour"), "there is no column 'colour'"),
-        (("--table", str(table), "--label", "1"), "row 2, column 'species': 'setosa' is not a number"),
+        (("--table", str(table), "--label", "1"), "column 'species' holds text, as 'setosa' in row 2"),
         (("--label", "1"), "say which table by --table"),
         (("--set", "dataset=table"), "bnviz run --table"),
     ]:

@@ -23,6 +23,7 @@ def refs(draw):
         rarest=draw(st.integers(4, rows // classes)), label=draw(st.integers(1, features + 1)),
         separator=draw(st.sampled_from([*SEPARATORS.values()])), decimal_comma=draw(st.booleans()),
         header=draw(st.booleans()), digest=draw(st.text("0123456789abcdef", min_size=20, max_size=20)),
+        said=draw(st.booleans()), blanks=draw(st.booleans()),
     )  # fmt: skip
 
 

@@ -96,6 +96,7 @@ OWN = {
     "german": read_table("german.csv", iris().replace(b",", b";").replace(b".", b",")),
     "first": read_table("a (1) ä.csv", written([[n % 3, n**2, -n / 7, 5] for n in range(90)]), 1),
     "plane": read_table("plane.csv", blobs(features=2).replace(b",", b"\t")),
+    "excel": read_table("excel.csv", b"sep=;\r\n" + iris().replace(b",", b";").replace(b"\r\n", b";;\r\n")),
 }
 TABLES = {str(table.ref): table for table in OWN.values()}
 
@@ -108,7 +109,7 @@ def on(name: str, config: ExperimentConfig, **changes: Any) -> ExperimentConfig:
 CASES |= {
     "own": on("iris", HEADLINE), "own part": on("iris", DIGITS, samples=100, noise=0.2, data_seed=3),
     "own german": on("german", PLANE, init="he"), "own first": on("first", PLANE, init="normal", noise=0.0),
-    "own plane": on("plane", PLANE, normalization="none", activation="tanh"),
+    "own plane": on("plane", PLANE, normalization="none", activation="tanh"), "own excel": on("excel", PLANE),
 }  # fmt: skip
 LOST = {"lost spirals": PRESETS["spirals"].arms[0], "lost digits": PRESETS["learning-rate"].arms[0]}
 

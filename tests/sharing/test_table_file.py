@@ -13,8 +13,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bnviz.experiment.own_table import MAX_BYTES, MAX_CLASSES, MAX_FEATURES, MAX_ROWS
-from bnviz.sharing.table_file import read_table
-from bnviz.sharing.table_text import LISTED, NUMBER, THOUSANDS, TableFileError, read_head
+from bnviz.sharing.table_file import ENOUGH, read_table
+from bnviz.sharing.table_head import read_head
+from bnviz.sharing.table_numbers import GROUPS, NUMBER
+from bnviz.sharing.table_text import LISTED, TableFileError
 from tests.own_tables import blobs, iris, written
 
 WORD = st.text(st.characters(blacklist_categories=("Cc", "Cs", "Zl", "Zp")), min_size=1, max_size=12).filter(
@@ -58,8 +60,8 @@ def test_any_table_that_is_written_in_any_form_is_read_back_exactly(table, form,
     separator, decimal = FORMS[form]
     cells = [[repr(value).replace(".", decimal) for value in row] for row in numbers]
     rows = [[*row[: label - 1], kind, *row[label - 1 :]] for row, kind in zip(cells, classes, strict=True)]
-    commas = [cell for row in cells for cell in row if "," in cell]
-    assume(not commas or not all(map(THOUSANDS.fullmatch, commas)))
+    signed = [cell for row in cells for cell in row if decimal in cell]
+    assume(separator == "," or not signed or not all(map(GROUPS.fullmatch, signed)))
     options = {"delimiter": separator, "quoting": quoting, "lineterminator": line}
     data = written([names] if header else [], **options) + blank.format(line).replace(",", separator).encode()
     data = b"\xef\xbb\xbf" * mark + data + written(rows, **options)
@@ -151,8 +153,8 @@ def test_a_cell_that_is_no_number_is_named_with_what_to_do(cell, said):
         (changed(30, 5, '"a" b'), "row 30: after a closing quote stands something else than a separator"),
         (changed(2, 1, "x", iris().split(b"\r\n", 1)[1]), "row 2, column 1: 'x' is not a number"),
         (iris().split(b"\r\n", 1)[1].replace(b"5.1", b"x", 1), "if this row holds the columns' names, none of them"),
-        (b"a;b;k\n1,5;2;x\n1.5;2;y\n", "'1.5' has a decimal point, but row 2 has a decimal comma"),
-        (b"a;b;k\n1.5;2;x\n1,5;2;y\n", "'1,5' has a decimal comma, but row 2 has a decimal point"),
+        (b"a;b;k\n1,5;2;x\n1.5;2;y\n", "'1.5' has a point, and '1,5' in row 2 a comma: the decimal sign is"),
+        (b"a;b;k\n1.5;2;x\n1,5;2;y\n", "'1,5' has a comma, and '1.5' in row 2 a point: the decimal sign is"),
         (iris().replace(b"setosa", b"set\xf6sa", 1), "line 2 has a sign that is not UTF-8 (byte 0xf6)"),
         (iris().decode().encode("utf-16"), "this file is in UTF-16"),
         (iris().decode().encode("utf-16-le"), "line 1 holds a zero byte"),
@@ -169,7 +171,7 @@ def test_what_is_no_table_is_refused_with_the_reason(data, said):
     assert said in problem
 
 
-def with_commas(*cells: str, separator: str = "\t") -> bytes:
+def priced(*cells: str, separator: str = "\t") -> bytes:
     """Sixty rows, whose first cells are these over and over."""
     rows = [[cells[index % len(cells)], index, f"k{index % 2}"] for index in range(60)]
     return written([["price", "n", "kind"], *rows], delimiter=separator)
@@ -177,18 +179,185 @@ def with_commas(*cells: str, separator: str = "\t") -> bytes:
 
 @pytest.mark.parametrize("separator", ["\t", ";"])
 def test_commas_that_all_stand_before_three_digits_may_be_thousands_and_are_not_taken_for_decimals(separator):
-    (problem,) = problems_of(with_commas("7", "1,100", "-2,500", separator=separator))
+    (problem,) = problems_of(priced("7", "1,100", "-2,500", separator=separator))
     assert problem == (
         "row 3, column 'price': '1,100' may be 1100 or 1.1, as every comma in the numbers stands before three digits: "
-        "write all of them without thousands separators, as 1100, or with a decimal point, as 1.100"
+        "leave thousands separators out, as in 1100, or, if the comma is the decimal sign, write one of them with "
+        "another digit, as 1,1000"
     )
-    assert "'1,100,200' has thousands separators: write 1100200" in problems_of(with_commas("1,100,200"))[0]
-    assert "'1,100.5' has thousands separators: write 1100.5" in problems_of(with_commas("1,100.5"))[0]
+    (problem,) = problems_of(priced("7", "1.100", "-2.500", separator=separator))
+    assert "'1.100' may be 1100 or 1.1, as every point" in problem
+    assert problem.endswith("as 1.1000")
+    assert "'1,100,200' has thousands separators: write 1100200" in problems_of(priced("1,100,200"))[0]
+    assert "'1,100.5' has thousands separators: write 1100.5" in problems_of(priced("1,100.5"))[0]
+
+
+@pytest.mark.parametrize("sign", [",", "."])
+def test_what_the_message_about_unclear_signs_advises_is_understood(sign):
+    assert read_table("a.csv", priced("1100", "2500")).x[:2, 0].tolist() == [1100, 2500]
+    assert read_table("a.csv", priced(f"1{sign}1000", f"2{sign}500")).x[:2, 0].tolist() == [1.1, 2.5]
+
+
+GERMAN = st.tuples(st.integers(-3_000_000, 3_000_000), st.sampled_from([0, 0, 1, 2, 3]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.tuples(GERMAN, GERMAN), min_size=1, max_size=6), st.sampled_from(";\t"), st.sampled_from(".,"),
+    st.sets(st.booleans(), min_size=1),
+)  # fmt: skip
+def test_numbers_with_thousands_separators_are_read_as_they_are_meant_or_not_at_all(few, separator, decimal, grouped):
+    grouping = sorted(grouped)  # whether a column has thousands separators
+    other = "." if decimal == "," else ","
+
+    def text(number: tuple[int, int], group: bool) -> str:
+        said = format(number[0] / 10 ** number[1], f"{',' if group else ''}.{number[1]}f")
+        return said.translate({ord(","): other, ord("."): decimal})
+
+    rows = [(*pair, f"k{index % 2}") for index, pair in enumerate((few * 40)[:40])]
+    cells = [[text(a, grouping[0]), text(b, grouping[-1]), kind] for a, b, kind in rows]
+    try:
+        found = read_table("mine.csv", written([["a", "b", "kind"], *cells], delimiter=separator))
+    except TableFileError as error:
+        found, said = None, str(error)
+    if found is None:
+        assert "thousands" in said
+        assert any(GROUPS.fullmatch(cell) for row in cells for cell in row[:2])
+        return
+    assert found.x.tolist() == [[number / 10**digits for number, digits in row[:2]] for row in rows]
+
+
+def test_a_point_is_the_decimal_sign_where_commas_separate():
+    assert read_table("mine.csv", priced("1.726", "2.300", separator=",")).x[:2, 0].tolist() == [1.726, 2.3]
+
+
+def test_german_thousands_beside_decimal_commas_are_refused_with_what_to_write():
+    for cells in (("3,5", "1.726"), ("1.726", "3,5")):
+        (problem,) = problems_of(priced(*cells, separator=";"))
+        assert "'1.726'" in problem
+        assert "'3,5'" in problem
+        assert problem.endswith("if one of them parts thousands, leave it out, as in 1726")
+    assert "'1.726,5' has thousands separators: write 1726,5" in problems_of(priced("3,5", "1.726,5"))[0]
+    assert "'1 726,5' has thousands separators: write 1726,5" in problems_of(priced("3,5", "1 726,5"))[0]
+
+
+def test_all_columns_of_text_are_named_once_and_other_faults_beside_them():
+    rows = [[f"n{n}", n, "Rome" if n % 3 else "", "2024-01-05", n % 7, f"k{n % 2}"] for n in range(60)]
+    rows[4][4] = "x"
+    data = written([["name", "a", "city", "date", "b", "kind"], *rows])
+    texts, other = problems_of(data)
+    assert texts == (
+        "columns 'name', 'city' and 'date' hold text, as 'n0' in row 2, and a network sees numbers only: remove them "
+        "from the file, or choose one of them as the column of the class"
+    )
+    assert other == "row 6, column 'b': 'x' is not a number"
+    bare = data.split(b"\r\n", 1)[1]
+    assert problems_of(bare)[0].startswith("columns 1, 3 and 4 hold text, as 'n0' in row 1, and")
+    (problem,) = problems_of(written([["a", "b", "kind"], *([n, "x", n % 2] for n in range(60))]))
+    assert problem == (
+        "column 'b' holds text, as 'x' in row 2, and a network sees numbers only: remove it from the file, or choose "
+        "it as the column of the class"
+    )
+
+
+def test_a_file_full_of_words_is_not_looked_at_to_its_end(monkeypatch):
+    looked = []
+    monkeypatch.setattr("bnviz.sharing.table_numbers.is_number", lambda cell, _decimal: looked.append(cell))
+    (problem,) = problems_of(written([[*"abcdefgh"], *[["w"] * 8] * 100_000]))
+    assert problem.startswith("columns 'a', 'b', 'c', 'd', 'e', 'f' and 'g' hold text")
+    assert len(looked) < 10 * ENOUGH
+
+
+def test_a_sign_is_called_unclear_only_after_the_last_row():
+    rows = [["1.726", n, f"k{n % 2}"] for n in range(60)]
+    short = written([["a", "b", "kind"], *rows, *[["2.5"]] * 9, ["17.26", 1, "k1"]], delimiter=";")
+    assert all("cells, and row 1 has 3" in problem for problem in problems_of(short))
+
+
+def test_columns_without_any_number_are_named_once():
+    data = written([["a", "b", "c", "kind"], *(["", n, "NA", n % 2] for n in range(60))])
+    assert problems_of(data) == ("columns 'a' and 'c': no number is in any row: remove them from the file",)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sets(st.integers(0, 7), min_size=1, max_size=6), st.integers(0, 8))
+def test_whichever_columns_hold_text_they_are_all_in_one_message(columns, label):
+    names = [*"abcdefgh"]
+    rows = [["t" if index in columns else row * index for index in range(8)] for row in range(60)]
+    for row, cells in enumerate(rows):
+        cells.insert(label, f"k{row % 2}")
+    names.insert(label, "kind")
+    (problem,) = problems_of(written([names, *rows]), label + 1)
+    assert all((f"'{name}'" in problem) == (index in columns) for index, name in enumerate("abcdefgh"))
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("line", ["sep={}\r\n", '"sep={}"\r\n', "SEP={}\n", "\ufeffsep={}\r"])
+def test_a_first_line_that_says_the_separator_is_honoured_and_no_row(sign, line):
+    plain = written([["a", "b", "kind"], *([n, n + 0.5, f"k{n % 2}"] for n in range(60))], delimiter=sign)
+    found, same = read_table("mine.csv", line.format(sign).encode() + plain), read_table("mine.csv", plain)
+    assert (found.x.tolist(), found.classes, found.columns) == (same.x.tolist(), same.classes, same.columns)
+    assert found.ref.digest == same.ref.digest
+    assert found.ref.said
+    wrong = line.format(sign).encode() + plain.replace(b"1.5", b"x", 1)
+    assert problems_of(wrong) == ("row 3, column 'b': 'x' is not a number",), "rows as a spreadsheet counts them"
+
+
+def test_a_first_line_may_say_a_separator_that_nothing_else_would_find():
+    rows = [["1,5", "2,5", f"k{n % 2}"] for n in range(60)]
+    data = b"sep=;\n" + written(rows, delimiter=";")
+    assert read_table("mine.csv", data).x[0].tolist() == [1.5, 2.5]
+    assert "separated by '|': separate them by commas" in problems_of(b"sep=|\n1|2|x\n")[0]
+    assert "the first line says that semicolons separate" in problems_of(b"sep=;\n1,2,x\n")[0]
+    assert "the file is empty" in problems_of(b"sep=;\n")[0]
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(("above", "below"), [(1, 1), (0, 1), (1, 0), (3, 3), (0, 2)])
+def test_separators_at_the_end_of_each_line_are_ignored(header, above, below):
+    rows = [[n, n + 0.5, f"k{n % 2}"] for n in range(60)]
+    plain = written([["a", "b", "kind"], *rows] if header else rows, delimiter=";")
+    first, rest = plain.split(b"\r\n", 1)
+    data = first + b";" * above + b"\r\n" + rest.replace(b"\r\n", b" " * (below > 1) + b";" * below + b"\r\n")
+    found, same = read_table("mine.csv", data), read_table("mine.csv", plain)
+    assert (found.x.tolist(), found.classes, found.columns) == (same.x.tolist(), same.classes, same.columns)
+    assert found.ref.digest == same.ref.digest
+    assert found.ref.blanks == (below > 0 or not header), "a script has to look for them in the rows"
+
+
+def test_a_last_column_that_holds_anything_is_one():
+    rows = [[n, n, f"k{n % 2}", ""] for n in range(60)]
+    rows[7][3] = "note"
+    assert problems_of(written([["a", "b", "kind", ""], *rows])) == (
+        "row 1, column 4: the column has no name: name it, or leave it out",
+    )
+    (problem,) = problems_of(written([["a", "b", "kind"], *rows]))
+    assert problem == "row 9 has 4 cells, and row 1 has 3"
+    missing = [[n, n, "" if n == 0 else f"k{n % 2}"] for n in range(60)]
+    assert problems_of(written(missing)) == ("row 1, column 3: the class is missing: fill it in, or leave the row out",)
+
+
+@pytest.mark.parametrize("twin", ["Yes", "YES", "y es", "yeſ", "ｙes"])
+def test_classes_that_only_look_different_are_said(twin):
+    found = read_table("mine.csv", blobs().replace(b"k1", b"yes").replace(b"yes", twin.encode(), 9))
+    assert set(found.classes) == {"k0", "yes", twin}
+    (remark,) = found.remarks
+    assert f"'{twin}'" in remark
+    assert "'yes'" in remark
+    (problem,) = problems_of(blobs().replace(b"k1", b"yes").replace(b"yes", twin.encode(), 2))
+    assert problem.endswith("if 'yes' is the same class, write it alike")
+
+
+def test_numbers_as_classes_that_are_equal_are_said_and_blanks_around_a_class_are_no_part_of_it():
+    assert (
+        "'1' and '1.0'" in read_table("mine.csv", blobs().replace(b"k1", b"1").replace(b"1\r", b"1.0\r", 9)).remarks[0]
+    )
+    assert read_table("mine.csv", blobs().replace(b"k1", b"yes").replace(b"yes", b" yes \xc2\xa0", 9)).remarks == ()
 
 
 @pytest.mark.parametrize("clear", ["0,500", "1100,250", "2,5", "1,100e3", "-,125"])
 def test_one_comma_that_can_be_no_thousands_separator_makes_all_of_them_decimal_signs(clear):
-    found = read_table("mine.csv", with_commas("1,100", clear))
+    found = read_table("mine.csv", priced("1,100", clear))
     assert found.x[:2, 0].tolist() == [1.1, float(clear.replace(",", "."))]
     assert found.ref.decimal_comma
 
@@ -216,7 +385,7 @@ def test_twice_as_long_a_cell_takes_no_four_times_as_long_to_look_at():
 
 def test_only_cells_that_a_table_can_have_are_looked_at_to_find_the_separator(monkeypatch):
     looked = []
-    monkeypatch.setattr("bnviz.sharing.table_text.is_number", lambda cell, _decimal: looked.append(cell) or False)
+    monkeypatch.setattr("bnviz.sharing.table_head.is_number", lambda cell, _decimal: looked.append(cell) or False)
     problems_of(b"1," * 1_000_000)
     assert len(looked) <= 20 * (MAX_FEATURES + 2)
 
@@ -230,7 +399,7 @@ def test_a_zip_bomb_with_the_name_of_a_table_is_not_unpacked():
 
 
 def test_of_many_things_that_are_wrong_the_first_few_are_listed():
-    problems = problems_of(iris().replace(b".", b"x"))
+    problems = problems_of(iris().replace(b".", b"x", 20))
     assert len(problems) == LISTED
     assert problems[0].startswith("row 2, column 'sepal length'")
 

@@ -18,7 +18,8 @@ from bnviz.experiment.own_table import (
 )
 from bnviz.live.shelf import MAX_HELD
 from bnviz.sharing.table_file import CLASS_LENGTH, read_table
-from bnviz.sharing.table_text import CELL_LENGTH, LISTED, NAME_LENGTH
+from bnviz.sharing.table_head import NAME_LENGTH
+from bnviz.sharing.table_text import CELL_LENGTH, LISTED
 from bnviz.ui.own_tables import MAX_TABLES
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "your-own-table.md").read_text(encoding="utf-8")
@@ -37,7 +38,7 @@ def test_the_limits_are_the_programs_own():
         f"all different, of at most {NAME_LENGTH} signs",
         f"| cells | at most {CELL_LENGTH} signs |",
         f"keeps its last {words[MAX_TABLES]} tables",
-        f"at most {MAX_HELD // 2**20} MB",
+        f"take at most {MAX_HELD // 2**20} MB",
     ):
         assert line in said
 

@@ -1,4 +1,4 @@
-"""Streamlit's reconnect faults, each shown without its guard and gone with it, on the runtime's own classes."""
+"""Streamlit's faults, each shown without its guard and gone with it, on the runtime's own classes."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import streamlit
 from streamlit import config
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime, RuntimeConfig
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -180,3 +181,19 @@ def test_the_app_is_guarded_however_it_is_started():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "True", done.stderr
+
+
+@pytest.mark.parametrize("fragments", [None, ["one"]])
+def test_a_browser_that_asks_where_to_send_a_file_is_answered_though_a_run_begins(guarded, fragments):
+    queue, answer, drawn = ForwardMsgQueue(), ForwardMsg(), ForwardMsg()
+    answer.file_urls_response.response_id = "asked"
+    drawn.delta.fragment_id = "one"
+    drawn.delta.new_element.text.body = "old"
+    for message in (drawn, answer):
+        queue.enqueue(message)
+    queue.clear(retain_lifecycle_msgs=True, fragment_ids_this_run=fragments)
+    left = [message.file_urls_response.response_id for message in queue.flush()]
+    assert left == (["asked"] if guarded or fragments else [])
+    queue.enqueue(answer)
+    queue.clear()
+    assert queue.flush() == [], "of a session that ends, nothing is kept"
