@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -25,6 +26,7 @@ from bnviz.ui.claims_evidence import weigh_all
 from bnviz.ui.environment import unknown
 from bnviz.ui.streamlit_guard import guard
 from bnviz.ui.takeaway import MAKERS
+from bnviz.ui.turns import PAGES
 
 guard()
 allow_files()
@@ -39,6 +41,7 @@ except (ConfigError, StudyError) as error:
 @asynccontextmanager
 async def lifespan(_app: Any) -> AsyncIterator[dict[str, Any]]:
     """Import and weigh what pages need while the first is drawn, then keep imported modules out of collections."""
+    PAGES.loop = asyncio.get_running_loop()
     warm_up(then=lambda: (weigh_all(), gc.collect(), gc.freeze()))
     yield {}
 

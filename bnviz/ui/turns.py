@@ -1,8 +1,9 @@
-"""A few pages are drawn at once, the others when their turn comes.
+"""One page is drawn at a time, the others when their turn comes.
 
 Each visitor's page is drawn by a thread of its own, and one interpreter runs one of them at a time. When a class opens
 a link, 200 threads take that one turn from each other and from the server's own loop, which then answers nobody for
-seconds; drawn a few at a time, the pages are done as soon, most of them sooner, and the loop hardly waits.
+seconds; drawn one at a time, and each only when the loop has gone round, the pages are done sooner and the loop hardly
+waits.
 
 A turn ends with the drawing or after some seconds: a page that takes long keeps nobody waiting for ever, and however
 many wait, so many come in then as turns have ended, and never all of them together.
@@ -10,13 +11,15 @@ many wait, so many come in then as turns have ended, and never all of them toget
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-AT_ONCE = 4
-PATIENCE = 5.0  # seconds, after which a turn counts no more, though its page may still be drawn
+AT_ONCE = 1
+GIVEN = 1.0  # seconds that a drawing waits for the loop at most
+PATIENCE = 0.5  # seconds, after which a turn counts no more, though its page may still be drawn
 
 
 class Turns:
@@ -29,6 +32,7 @@ class Turns:
         self._ends: dict[threading.Event, float] = {}  # of the turns that count
         self._waiting: dict[threading.Event, None] = {}  # who came first is first
         self._lock = threading.Lock()
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -39,12 +43,20 @@ class Turns:
                 self._waiting[ours] = None
             while not ours.wait(self._let_in()):
                 pass
+            self._give_way()
             yield
         finally:
             with self._lock:
                 self._waiting.pop(ours, None)
                 self._ends.pop(ours, None)
             self._let_in()
+
+    def _give_way(self) -> None:
+        """Let the server's loop go round once: whoever comes, and what is to be sent, goes before the next drawing."""
+        if self.loop is not None and self.loop.is_running():
+            round_made = threading.Event()
+            self.loop.call_soon_threadsafe(round_made.set)
+            round_made.wait(GIVEN)
 
     def _let_in(self) -> float:
         """Give the turns that are free to those who wait longest; return the seconds until the next one ends."""
@@ -60,4 +72,4 @@ class Turns:
 
 
 PAGES = Turns()
-FILES = Turns(at_once=1)  # a dropped file is read before its page is drawn, so in a turn of its own
+FILES = Turns(patience=5.0)  # a dropped file is read before its page is drawn, so in a turn of its own

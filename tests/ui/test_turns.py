@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -97,3 +98,44 @@ def test_a_file_is_read_in_a_turn_of_its_own(monkeypatch):
     OwnTables().read("iris.csv", iris())
     assert taken == [1]
     assert not turns._ends
+
+
+def test_a_drawing_waits_until_the_loop_has_gone_round_but_not_for_ever(monkeypatch):
+    loop, turns = asyncio.new_event_loop(), Turns(1)
+    turns.loop = loop
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        done: list[str] = []
+        busy, free = threading.Event(), threading.Event()
+
+        def work() -> None:
+            busy.set()
+            assert free.wait(30)
+            done.append("the loop's work")
+
+        def draw() -> None:
+            with turns.turn():
+                done.append("the drawing")
+
+        monkeypatch.setattr("bnviz.ui.turns.GIVEN", 30)
+        loop.call_soon_threadsafe(work)
+        assert busy.wait(30)
+        drawing = threading.Thread(target=draw)
+        drawing.start()
+        assert done == []
+        free.set()
+        drawing.join(30)
+        assert done == ["the loop's work", "the drawing"]
+
+        monkeypatch.setattr("bnviz.ui.turns.GIVEN", 0.01)
+        busy.clear(), free.clear()
+        loop.call_soon_threadsafe(work)
+        assert busy.wait(30)
+        draw()
+        assert done[2:] == ["the drawing"], "a loop that hangs holds no page back"
+        free.set()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
