@@ -30,11 +30,15 @@ class OpenQuestion:
         self._lock = threading.Lock()
         self.question: Question | None = None
         self.impatient = False
+        self._refusal: str | None = None
 
     def put(self, question: Question | None) -> None:
-        """Put a question in place of the one before."""
+        """Put a question in place of the one before; what could not be said before is its answer."""
         with self._lock:
             self.question, self.impatient = question, False
+            refusal = self._refusal if question is not None else None
+        if refusal is not None:
+            self.refuse(refusal)
 
     def insist(self, question: Question) -> None:
         """Have it answered even with nothing new, if it is still open."""
@@ -52,9 +56,10 @@ class OpenQuestion:
         return True
 
     def refuse(self, message: str) -> None:
-        """Answer it with an error."""
+        """Answer it with an error, or the next one where there is none."""
         with self._lock:
             question, self.question = self.question, None
+            self._refusal = message if question is None else None
         if question is not None:
             with suppress(RuntimeError):  # its page has gone
                 question.answer([to_json({"type": "error", "message": message})])

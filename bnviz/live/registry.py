@@ -281,7 +281,7 @@ class Registry:
         """A seat that has gone serves nobody any more: what its run holds is no longer counted."""
         self._seats.pop(seat.token, None)
         self._places.leave(seat)
-        if isinstance(seat.run, LiveRun) and seat.run.started:
+        if isinstance(seat.run, LiveRun):  # also where a worker is just making its networks
             seat.run.order_instead(LiveRun.dissolve)
             self.workers.wake(seat.run)
         if seat.socket is not None:

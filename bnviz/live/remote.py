@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bnviz.experiment.config import ExperimentConfig, Intervention
@@ -19,9 +20,10 @@ _NUMBERS = itertools.count()
 class Asked(Protocol):
     """A trainer, here or in a process of its own; its errors are the comparison's own, and `LostError`.
 
-    spent: CPU seconds used in another process than this one.
+    apart: whether it is another process than this one; spent: CPU seconds used there.
     """
 
+    apart: bool
     spent: float
 
     def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> Reply:
@@ -41,7 +43,8 @@ class RemoteComparison:
         self.trainer = trainer
         self._number = next(_NUMBERS)
         self.histories = [History() for _ in arms]
-        self._take(trainer.make(self._number, tuple(arms), dict(tables), interval))
+        needed = {name: replace(table, source=b"") for name, table in tables.items()}  # the file itself trains nothing
+        self._take(trainer.make(self._number, tuple(arms), needed, interval))
 
     def _take(self, reply: Reply) -> Any:
         self._standing = reply.standing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from bnviz.live.registry import REGISTRY, Registry
 from bnviz.live.stream import endpoint
 from bnviz.live.takeaway import Makers
 
+LOG = logging.getLogger(__name__)
 SOCKET, TAKE = "bnviz/live", "bnviz/take"
 
 
@@ -37,7 +39,10 @@ def warm_up(then: Callable[[], object], registry: Registry = REGISTRY) -> thread
     """Have what trains and what pages load made ready in the background; `then` is called at the end."""
 
     def load() -> None:
-        registry.trainers.warm_up()
+        try:
+            registry.trainers.warm_up()
+        except Exception:
+            LOG.exception("no process could be had that trains: the first page that plays tries again")
         content(PLOTLY)
         then()
 

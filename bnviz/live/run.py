@@ -64,6 +64,7 @@ class LiveRun:
     ) -> None:
         self._choose = trainer
         self._trainer: Asked | None = None
+        self._settled = False
         self.asked = self.used = time.monotonic()
         self.placed = True
         self.generation = 0
@@ -164,7 +165,7 @@ class LiveRun:
         """Give up the networks and what they measured: they are made anew, at step 0, when the page asks again."""
         if self._comparison is not None:
             self._comparison.close()
-        self._comparison = self._trainer = None
+        self._comparison, self._settled = None, False
         self.generation += 1
         self._reset_player()
 
@@ -244,13 +245,18 @@ class LiveRun:
         return self._comparison is not None
 
     @property
-    def home(self) -> Home:
-        """The trainer of its networks, which is chosen when they are about to be made."""
-        return self._home()
+    def home(self) -> Home | None:
+        """The process that trains it, chosen between two turns where networks are to be made; None for this one."""
+        if not self.placed and not self.started:
+            return None
+        if not self._settled and not self.started:
+            self._trainer = None
+        trainer = self._home()
+        return trainer if trainer.apart else None
 
     def _home(self) -> Asked:
         if self._trainer is None:
-            self._trainer = self._choose(self)
+            self._trainer, self._settled = self._choose(self), True
         return self._trainer
 
     @property

@@ -68,7 +68,7 @@ class Outbox(History):
 class Trainer:
     """Comparisons by number. Not for two threads at once."""
 
-    spent = 0.0  # in another process than whose this is: nothing
+    apart, spent = False, 0.0  # in another process than whose this is: nothing
 
     def __init__(self) -> None:
         self._comparisons: dict[int, Comparison] = {}
@@ -80,8 +80,9 @@ class Trainer:
         from bnviz.training.comparison import Comparison
 
         comparison = Comparison(arms, interval=interval, tables=tables, history=Outbox)
+        reply = self._reply(comparison, None, began)
         self._comparisons[number] = comparison
-        return self._reply(comparison, None, began)
+        return reply
 
     def drop(self, number: int) -> None:
         """Give up a comparison and what it takes."""

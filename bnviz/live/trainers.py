@@ -36,6 +36,7 @@ class Playing(Protocol):
     """What is known of a run: whether it trains, and whether it has networks yet."""
 
     playing: bool
+    placed: bool
 
     @property
     def started(self) -> bool: ...
@@ -46,6 +47,8 @@ class Playing(Protocol):
 class TrainerProcess:
     """A `Trainer` in a process of its own, which is started by the first asking and goes with this one."""
 
+    apart = True
+
     def __init__(self, nursery: Nursery) -> None:
         self._nursery = nursery
         self._lock = threading.Lock()
@@ -53,8 +56,11 @@ class TrainerProcess:
         self.spent = 0.0
 
     def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> Reply:
-        """Make a comparison there."""
-        return self._count(self._call("make", number, arms, tables, interval))
+        """Make a comparison there; where the process has ended, nothing is lost with it that this one needs."""
+        try:
+            return self._count(self._call("make", number, arms, tables, interval))
+        except LostError:
+            return self._count(self._call("make", number, arms, tables, interval))
 
     def ask(self, number: int, op: str, *values: Any) -> Reply:
         """Have it do something there; raises `LostError` where its process has ended."""
@@ -102,7 +108,8 @@ class TrainerProcess:
 
 def _serve(line: Connection) -> None:
     """The process's side: answer until the line ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):  # it ends with its line, when the server has ended
+        signal.signal(number, signal.SIG_IGN)
     if hasattr(os, "nice"):
         os.nice(LOWERED)
     trainer = Trainer()
@@ -178,4 +185,4 @@ class Trainers:
 
 
 def _load(runs: list[Playing]) -> tuple[int, int]:
-    return sum(run.playing or not run.started for run in runs), len(runs)
+    return sum(run.playing or (run.placed and not run.started) for run in runs), len(runs)

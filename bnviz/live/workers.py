@@ -39,9 +39,11 @@ class Workers:
         self._condition = threading.Condition()
         self._due: list[tuple[float, int, Worked]] = []
         self._planned: dict[Worked, float] = {}
-        self._ready: list[tuple[float, int, Worked]] = []
-        self._clock = 0.0  # that of the run whose turn began last
+        self._ready: dict[Worked, Home | None] = {}  # with its home; who came first is first
+        self._present: WeakKeyDictionary[Home, float] = WeakKeyDictionary()  # of the run whose turn began last there
+        self._nowhere = 0.0  # and of those that need no home
         self._clocks: WeakKeyDictionary[Worked, float] = WeakKeyDictionary()
+        self._homes: WeakKeyDictionary[Worked, int] = WeakKeyDictionary()  # in which the clock was put
         self._busy: dict[Worked, Home | None] = {}
         self._woken: set[Worked] = set()
         self._order = itertools.count()
@@ -105,8 +107,12 @@ class Workers:
 
     def _charge(self, run: Worked, seconds: float) -> None:
         """Put a run's clock forward by the CPU time of its turn; while others had the core, none was used."""
-        before = self._clocks.get(run, 0.0)
-        self._clocks[run] = min(before + max(seconds, SMALLEST_TURN), self._clock + LARGEST_DEBT)
+        before, now = self._clocks.get(run, 0.0), self._now(self._busy.get(run))
+        self._clocks[run] = min(before + max(seconds, SMALLEST_TURN), now + LARGEST_DEBT)
+
+    def _now(self, home: Home | None) -> float:
+        """The present in a home: each is a core of its own, whose runs share its time."""
+        return self._nowhere if home is None else self._present.get(home, 0.0)
 
     def _take(self) -> Worked | None:
         with self._condition:
@@ -120,21 +126,19 @@ class Workers:
 
     def _next(self) -> Worked | None:
         """The run that is furthest behind of those whose home is free."""
-        busy, passed = [home for home in self._busy.values() if home is not None], []
-        found = None
-        while self._ready and found is None:
-            clock, number, run = heapq.heappop(self._ready)
-            home = run.home
-            if any(home is one for one in busy):
-                passed.append((clock, number, run))
-                continue
-            self._clock, self._clocks[run] = max(self._clock, clock), clock
-            del self._planned[run]
-            self._busy[run] = home
-            found = run
-        for entry in passed:
-            heapq.heappush(self._ready, entry)
-        return found
+        busy = [home for home in self._busy.values() if home is not None]
+        free = [run for run, home in self._ready.items() if not any(home is one for one in busy)]
+        if not free:
+            return None
+        run = min(free, key=lambda one: self._clocks[one] - self._now(self._ready[one]))
+        home = self._busy[run] = self._ready.pop(run)
+        clock = max(self._now(home), self._clocks[run])
+        if home is None:
+            self._nowhere = clock
+        else:
+            self._present[home] = clock
+        del self._planned[run]
+        return run
 
     def _collect(self, now: float) -> None:
         """Line those up whose time has come, by their clocks."""
@@ -142,4 +146,15 @@ class Workers:
             due, _, run = heapq.heappop(self._due)
             if self._planned.get(run) == due:  # else it was planned anew for an earlier time
                 self._planned[run] = -math.inf  # it is in the line: no waking brings it there twice
-                heapq.heappush(self._ready, (max(self._clock, self._clocks.get(run, 0.0)), next(self._order), run))
+                self._line_up(run)
+
+    def _line_up(self, run: Worked) -> None:
+        """Who was idle, or lived elsewhere, begins at the present."""
+        try:
+            home = run.home
+        except Exception:
+            LOG.exception("no process can be had that trains")
+            home = None  # its turn will say so
+        moved = self._homes.get(run) != id(home)
+        self._homes[run], self._ready[run] = id(home), home
+        self._clocks[run] = self._now(home) if moved else max(self._now(home), self._clocks.get(run, 0.0))

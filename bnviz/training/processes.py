@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -63,8 +64,8 @@ def start(serve: Callable[[Connection], None], name: str) -> tuple[Connection, B
 class Nursery:
     """Starts processes that serve a line; where the system can fork, they share what they have imported.
 
-    A process of its own imports it, once, has no other thread and trains nothing: the others are forked from it, in
-    milliseconds, and take a tenth of the memory. `prepare` is what it imports. Safe to call from any thread.
+    A process of its own imports it, once, has no other thread of Python's and trains nothing: the others are forked
+    from it, in milliseconds, and take a tenth of the memory. `prepare` is what it imports. Any thread may call.
     """
 
     def __init__(self, prepare: Callable[[], None]) -> None:
@@ -77,12 +78,14 @@ class Nursery:
         """Return this end of the line that a new process serves until it ends."""
         if sys.platform != "linux":  # elsewhere a fork is not safe, or there is none
             return start(serve, name)[0]
-        with self._lock:
+        ours, theirs = socket.socketpair()
+        with theirs, self._lock:
             try:
-                return self._fork(serve)
+                self._fork(serve, theirs.fileno())
             except (OSError, EOFError):
                 self._line = None  # it has ended, for want of memory perhaps: once more, with a new one
-                return self._fork(serve)
+                self._fork(serve, theirs.fileno())
+        return Connection(ours.detach())
 
     def stop(self) -> None:
         """End it; those whom it has forked end with their own lines."""
@@ -93,15 +96,12 @@ class Nursery:
                 self._process.join(1)
             self._line = self._process = None
 
-    def _fork(self, serve: Callable[[Connection], None]) -> Connection:
+    def _fork(self, serve: Callable[[Connection], None], handle: int) -> None:
         if self._line is None:
             self._line, self._process = start(partial(_rear, self._prepare), "bnviz-nursery")
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._line.send(serve)
-            reduction.send_handle(self._line, theirs.fileno(), None)
-            self._line.recv()
-        return Connection(ours.detach())
+        self._line.send(serve)
+        reduction.send_handle(self._line, handle, None)
+        self._line.recv()
 
 
 def _rear(prepare: Callable[[], None], line: Connection) -> None:
@@ -118,8 +118,10 @@ def _rear(prepare: Callable[[], None], line: Connection) -> None:
                 line.close()
                 try:
                     serve(Connection(handle))
-                finally:
-                    os._exit(0)
+                except BaseException:  # noqa: BLE001 - whatever ends it is said
+                    traceback.print_exc()
+                    os._exit(1)
+                os._exit(0)
             os.close(handle)
             line.send("forked")
 

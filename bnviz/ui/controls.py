@@ -65,8 +65,10 @@ def _lesson(state: LabState) -> None:
 
 
 def _count(state: LabState) -> None:
+    key = _key(state, "count")  # as it is drawn: another callback of the same change may come before
+
     def choose() -> None:
-        count = st.session_state[_key(state, "count")]
+        count = st.session_state.get(key)
         if count is not None and count != len(state.link.arms):
             state.set_count(count)
 
@@ -74,7 +76,7 @@ def _count(state: LabState) -> None:
         "Networks side by side",
         [2, 3, 4],
         default=max(2, len(state.link.arms)),
-        key=_key(state, "count"),
+        key=key,
         on_change=choose,
         required=True,
         help="With equal seeds they share the initial weights wherever shapes allow; "

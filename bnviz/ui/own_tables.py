@@ -160,6 +160,7 @@ def _column(columns: Sequence[str], label: int) -> str:
 def columns_of(data: bytes) -> tuple[str, ...]:
     """The columns of a file; none where it is no table at all."""
     try:
-        return read_head(data).columns
+        with FILES.turn():
+            return read_head(data).columns
     except TableFileError:
         return ()

@@ -59,6 +59,7 @@ class Chooser:
     """What is known of a run when its trainer is chosen."""
 
     def __init__(self, playing: bool = False, started: bool = True) -> None:
+        self.placed = True
         self.playing, self.started = playing, started
 
 

@@ -6,7 +6,6 @@ import threading
 import time
 import weakref
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 
@@ -259,10 +258,17 @@ def test_a_command_in_place_of_all_others_may_come_while_they_are_being_obeyed()
     assert obeyed == ["first", "instead"]
 
 
+class Home:
+    """Where a run trains; who is in it is noted."""
+
+    def __init__(self) -> None:
+        self.spent, self.taken = 0.0, False
+
+
 class Lodger(Run):
     """A run with a home, which notes who is in it with it."""
 
-    def __init__(self, turns: list[Run], home: SimpleNamespace, due, spends: float = 0.0) -> None:
+    def __init__(self, turns: list[Run], home: Home, due, spends: float = 0.0) -> None:
         super().__init__(turns, due)
         self.home, self.spends = home, spends
 
@@ -276,13 +282,9 @@ class Lodger(Run):
             self.home.taken = False
 
 
-def home() -> SimpleNamespace:
-    return SimpleNamespace(spent=0.0, taken=False)
-
-
 def test_two_runs_with_one_home_have_no_turn_at_once_and_those_of_another_go_before():
     turns: list[Run] = []
-    workers, shared, other = Workers(2), home(), home()
+    workers, shared, other = Workers(2), Home(), Home()
     entered, go_on = threading.Event(), threading.Event()
 
     class Slow(Lodger):
@@ -304,9 +306,9 @@ def test_two_runs_with_one_home_have_no_turn_at_once_and_those_of_another_go_bef
     assert turns == [elsewhere, slow, second]
 
 
-def test_many_runs_in_few_homes_all_get_their_turns_and_never_two_of_a_home():
+def test_many_runs_in_few_homes_all_get_their_turns_and_never_two_of_a_Home():
     turns: list[Run] = []
-    workers, homes = Workers(3), [home(), home()]
+    workers, homes = Workers(3), [Home(), Home()]
     due = lambda: time.monotonic() if len(turns) < 300 else None  # noqa: E731
     runs = [Lodger(turns, homes[number % 2], due) for number in range(6)]
     for run in runs:
@@ -319,7 +321,26 @@ def test_many_runs_in_few_homes_all_get_their_turns_and_never_two_of_a_home():
 
 def test_what_its_home_spends_in_another_process_is_charged_too():
     turns: list[Run] = []
-    workers, run = Workers(1), Lodger(turns, home(), lambda: None, spends=0.7)
+    workers, run = Workers(1), Lodger(turns, Home(), lambda: None, spends=0.7)
     workers.wake(run)
     wait_for(lambda: turns and not workers._busy, "the turn")
     assert 0.7 <= workers._clocks[run] < 1.2
+
+
+def test_within_a_home_the_time_is_shared_whatever_others_do_elsewhere():
+    """A heavy run and three light ones share a process; how fast another one goes changes nothing there."""
+    shares = []
+    for homes in ([Home()], [Home(), Home()]):
+        turns: list[Run] = []
+        workers, crowded = Workers(len(homes)), homes[0]
+        due = lambda: time.monotonic() if sum(run.home is crowded for run in turns) < 250 else None  # noqa: B023, E731
+        heavy = Lodger(turns, crowded, due, spends=0.15)
+        light = [Lodger(turns, crowded, due, spends=0.015) for _ in range(3)]
+        alone = [Lodger(turns, home, due, spends=0.015) for home in homes[1:]]
+        for run in (heavy, *light, *alone):
+            workers.wake(run)
+        wait_for(lambda: sum(run.home is crowded for run in turns) >= 250, "250 turns")  # noqa: B023
+        spent = {run: run.spends * turns.count(run) for run in (heavy, *light)}
+        shares.append(spent[heavy] / sum(spent.values()))
+        workers.stop()
+    assert all(abs(share - 0.25) < 0.06 for share in shares), shares

@@ -21,6 +21,8 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.session_manager import SessionClientDisconnectedError
+from streamlit.runtime.state.session_state import SessionState
+from streamlit.testing.v1 import AppTest
 
 from bnviz.ui.streamlit_guard import GUARDS, KEPT_SESSIONS, VERSIONS, guard
 
@@ -197,3 +199,30 @@ def test_a_browser_that_asks_where_to_send_a_file_is_answered_though_a_run_begin
     queue.enqueue(answer)
     queue.clear()
     assert queue.flush() == [], "of a session that ends, nothing is kept"
+
+
+def renamed_widgets() -> None:
+    """A page whose widget has a new key each time it is drawn, beside one that stays."""
+    import streamlit as st
+
+    st.session_state.drawn = st.session_state.get("drawn", 0) + 1
+    st.text_input("new", "as it was", key=f"new-{st.session_state.drawn}")
+    st.text_input("stays", key="stays", on_change=lambda: st.session_state.update(heard=st.session_state.stays))
+
+
+def test_what_is_known_of_a_widget_goes_with_it_and_what_is_there_still_works(guarded: bool, monkeypatch):
+    known: dict[str, Any] = {}
+    mended = SessionState._remove_stale_widgets
+
+    def look(self: SessionState, active: frozenset[str]) -> None:
+        mended(self, active)
+        known.update(metadata=len(self._new_widget_state.widget_metadata), ids=len(self._key_id_mapper.id_key_mapping))
+
+    monkeypatch.setattr(SessionState, "_remove_stale_widgets", look)
+    page = AppTest.from_function(renamed_widgets).run()
+    for _ in range(20):
+        page.run()
+    assert (max(known.values()) <= 4) is guarded
+    page.text_input(key="stays").set_value("a word").run()
+    assert page.session_state.heard == "a word"
+    assert not page.exception
