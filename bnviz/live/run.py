@@ -329,7 +329,9 @@ class LiveRun:
         if self._comparison is not None:
             self._requested = (tuple(self._comparison.configs), self._requested[1])
         self.dissolve()
-        self.open.refuse("the training was ended on the server, perhaps for want of memory: it is back at step 0")
+        self.open.refuse(
+            "The training was ended on the server, perhaps for want of memory. It is back at step 0: press Play."
+        )
 
     def _pay(self, now: float) -> None:
         """Make the single steps that were asked for, as many as one turn holds."""

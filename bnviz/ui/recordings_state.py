@@ -82,7 +82,8 @@ class RecordingsState:
         try:
             recorded = load(wanted.sources)
         except RecordingError as error:
-            self.problem = f"This can't be opened: {error}."
+            self.problem = f"{_culprit(wanted.sources)} can't be opened: {error}."
+            self.drop += 1  # else it would be read again with the next file
             return
         self.sources, self.problem = wanted.sources, None
         self.opened = tuple(_one_line(file) for file in recorded.files)
@@ -150,6 +151,16 @@ class RecordingsState:
             self.problem = f"The page sent something that can't be recorded in the link: {error!s:.200}"
             return
         self.link = link
+
+
+def _culprit(sources: Sequence[Source]) -> str:
+    """Which of several can't be read; those that only together are too much are "this"."""
+    for source in sources:
+        try:
+            load((source,))
+        except RecordingError:
+            return source.file or "This"
+    return "This"
 
 
 def _one_line(file: Mapping[str, Any]) -> str:

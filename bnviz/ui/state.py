@@ -204,5 +204,6 @@ def lab_state() -> LabState:
             state.change(state.own.adopted(decode(query)))
             state.address.acted = False
         except ConfigError as error:
-            state.problem = f"This link can't be read: {error}. {fallback}"
+            said = str(error)
+            state.problem = f"This link can't be read: {said}{'' if said.endswith('?') else '.'} {fallback}"
     return state

@@ -125,10 +125,10 @@ def test_two_dropped_files_are_side_by_side_and_one_of_them_beside_one_that_ship
 @pytest.mark.parametrize(
     ("files", "said"),
     [
-        ([("x.bnviz", b"hello")], "This can't be opened: this is not a recording"),
-        ([("x.bnviz", b"")], "This can't be opened: this is not a recording"),
-        ([("x.bnviz", gzip.compress(b"0" * 3_000_000_0))], "This can't be opened: "),
-        ([("../../x", b"\x80\x04cos\nsystem\n.")], "This can't be opened: "),
+        ([("x.bnviz", b"hello")], "x.bnviz can't be opened: this is not a recording"),
+        ([("x.bnviz", b"")], "x.bnviz can't be opened: this is not a recording"),
+        ([("x.bnviz", gzip.compress(b"0" * 3_000_000_0))], "x.bnviz can't be opened: "),
+        ([("../../x", b"\x80\x04cos\nsystem\n.")], "../../x can't be opened: "),
         ([(f"{n}.bnviz", b"") for n in range(3)], "two recordings can be drawn side by side; got 3"),
     ],
     ids=["text", "empty", "a long line", "pickle", "three"],
