@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +10,10 @@ from typing import Any, Protocol
 
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.history import History
-from bnviz.experiment.own_table import Tables
+from bnviz.experiment.own_table import OwnTable, Tables
 from bnviz.experiment.snapshot import Divergence
 from bnviz.experiment.verdicts import Chance
-from bnviz.live.trainer import Reply
+from bnviz.live.trainer import Reply, Sent
 
 _NUMBERS = itertools.count()
 
@@ -26,7 +27,7 @@ class Asked(Protocol):
     apart: bool
     spent: float
 
-    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> Reply:
+    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Sent, interval: float) -> Reply:
         """Make a comparison of this number."""
 
     def ask(self, number: int, op: str, *values: Any) -> Reply:
@@ -43,7 +44,7 @@ class RemoteComparison:
         self.trainer = trainer
         self._number = next(_NUMBERS)
         self.histories = [History() for _ in arms]
-        needed = {name: replace(table, source=b"") for name, table in tables.items()}  # the file itself trains nothing
+        needed = {name: (_key(table), replace(table, source=b"")) for name, table in tables.items()}
         self._take(trainer.make(self._number, tuple(arms), needed, interval))
 
     def _take(self, reply: Reply) -> Any:
@@ -136,3 +137,8 @@ class RemoteComparison:
         """Go on measuring for about so long, or begin `afresh`; None while it is not done."""
         found: dict[str, Any] | None = self._ask("measure", what, seconds, afresh)
         return found
+
+
+def _key(table: OwnTable) -> str:
+    """What two tables share only where they are the same; the file itself is not sent, as it trains nothing."""
+    return f"{table.ref}-{hashlib.sha256(table.source).hexdigest()}"

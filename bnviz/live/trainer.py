@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from bnviz.experiment.config import ExperimentConfig, Intervention
 from bnviz.experiment.history import History
-from bnviz.experiment.own_table import Tables
+from bnviz.experiment.own_table import OwnTable
 from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.experiment.snapshot import Divergence, Snapshot
 from bnviz.experiment.verdicts import Chance
@@ -18,6 +19,8 @@ from bnviz.live.measuring import measure_in_slices
 
 if TYPE_CHECKING:
     from bnviz.training.comparison import Comparison
+
+Sent = Mapping[str, tuple[str, OwnTable]]  # tables by name, each with what tells it from all others
 
 
 class LostError(RuntimeError):
@@ -72,14 +75,16 @@ class Trainer:
 
     def __init__(self) -> None:
         self._comparisons: dict[int, Comparison] = {}
+        self._tables: WeakValueDictionary[str, OwnTable] = WeakValueDictionary()  # equal ones once
         self._measuring: dict[int, Generator[None, None, dict[str, Any]]] = {}
 
-    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> Reply:
+    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Sent, interval: float) -> Reply:
         """Make a comparison, which has this number from now on; raises `ConfigError` where it is not allowed."""
         began = time.thread_time()
         from bnviz.training.comparison import Comparison
 
-        comparison = Comparison(arms, interval=interval, tables=tables, history=Outbox)
+        own = {name: self._tables.setdefault(key, table) for name, (key, table) in tables.items()}
+        comparison = Comparison(arms, interval=interval, tables=own, history=Outbox)
         reply = self._reply(comparison, None, began)
         self._comparisons[number] = comparison
         return reply

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from bnviz.experiment.config import ExperimentConfig
-from bnviz.experiment.own_table import NO_TABLES, Tables
+from bnviz.experiment.own_table import NO_TABLES
 from bnviz.experiment.presets import DEFAULT_PRESET, PRESETS
 from bnviz.live.limits import limits
 from bnviz.live.remote import Asked, RemoteComparison
-from bnviz.live.trainer import LostError, Reply, Trainer, prepare
+from bnviz.live.trainer import LostError, Reply, Sent, Trainer, prepare
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -55,7 +55,7 @@ class TrainerProcess:
         self._line: Connection | None = None
         self.spent = 0.0
 
-    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> Reply:
+    def make(self, number: int, arms: Sequence[ExperimentConfig], tables: Sent, interval: float) -> Reply:
         """Make a comparison there; where the process has ended, nothing is lost with it that this one needs."""
         try:
             return self._count(self._call("make", number, arms, tables, interval))

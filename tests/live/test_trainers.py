@@ -22,9 +22,13 @@ from bnviz.live.remote import RemoteComparison
 from bnviz.live.run import LiveRun
 from bnviz.live.trainer import LostError, Trainer
 from bnviz.live.trainers import Trainers
+from bnviz.sharing.link import from_preset
+from bnviz.sharing.table_file import read_table
+from bnviz.sharing.table_link import moved
 from bnviz.training.comparison import Comparison
 from tests.live.conftest import TWINS, wait_for
 from tests.live.test_stream import DIVERGING
+from tests.own_tables import iris_table
 
 FAR = 10**9
 ROOT = Path(__file__).parents[2]
@@ -229,3 +233,17 @@ def test_the_deepest_network_travels(trainers):
         one.advance(steps=1, capture=True)
     assert_same(remote, local)
     remote.close()
+
+
+def test_a_trainer_holds_equal_tables_once_and_another_one_of_the_same_name_apart():
+    trainer, table = Trainer(), iris_table()
+    other = read_table(table.ref.name, table.source.replace(b"5.1", b"5.2"))
+    arms = moved(from_preset("headline"), table, range(2)).arms
+    for one in (table, iris_table()):
+        RemoteComparison(trainer, arms, {str(table.ref): one}, FAR)
+    arms = moved(from_preset("headline"), other, range(2)).arms
+    RemoteComparison(trainer, arms, {str(other.ref): other}, FAR)
+    first, second, third = (one.trainings[0].data for one in trainer._comparisons.values())
+    assert first is second
+    assert not np.array_equal(first.train_x, third.train_x)
+    assert all(not table.source for table in trainer._tables.values()), "the file itself is not sent"
