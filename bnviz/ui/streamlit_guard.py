@@ -35,7 +35,7 @@ from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.session_manager import ActiveSessionInfo
-from streamlit.runtime.state.session_state import SessionState
+from streamlit.runtime.state.session_state import STREAMLIT_INTERNAL_KEY_PREFIX, SessionState
 from streamlit.runtime.websocket_session_manager import WebsocketSessionManager
 
 VERSIONS = frozenset({"1.67.0"})
@@ -95,14 +95,15 @@ def _forget_widgets_that_are_gone(original: Method) -> Method:
         if context is None or context.fragment_ids_this_run:
             return  # the widgets beside a fragment are not active, and not gone either
         known, values, before = self._new_widget_state.widget_metadata, self._new_widget_state.states, self._old_state
-        keys = self._key_id_mapper
-        for one in [one for one in known if one not in active_widget_ids and one not in values and one not in before]:
-            del known[one]
-            key = keys.id_key_mapping.get(one)
-            if key is not None and keys.get_id_from_key(key) == one:
-                keys.delete(key)
+        keys = self._key_id_mapper.id_key_mapping
+        for one in [one for one in keys if not (one in active_widget_ids or one in values or one in before)]:
+            if one.startswith(STREAMLIT_INTERNAL_KEY_PREFIX):
+                continue  # a component's events, which are never active and may come at any time
+            known.pop(one, None)
+            if self._key_id_mapper.get_id_from_key(keys[one]) == one:
+                self._key_id_mapper.delete(keys[one])
             else:
-                keys.id_key_mapping.pop(one, None)
+                del keys[one]
 
     return remove_stale_widgets
 
