@@ -83,7 +83,6 @@ class RecordingsState:
             recorded = load(wanted.sources)
         except RecordingError as error:
             self.problem = f"{_culprit(wanted.sources)} can't be opened: {error}."
-            self.drop += 1  # else it would be read again with the next file
             return
         self.sources, self.problem = wanted.sources, None
         self.opened = tuple(_one_line(file) for file in recorded.files)

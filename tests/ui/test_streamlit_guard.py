@@ -219,6 +219,7 @@ def test_what_is_known_of_a_widget_goes_with_it_and_what_is_there_still_works(gu
         known.update(metadata=len(self._new_widget_state.widget_metadata), ids=len(self._key_id_mapper.id_key_mapping))
 
     monkeypatch.setattr(SessionState, "_remove_stale_widgets", look)
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # a page's script takes its place
     page = AppTest.from_function(renamed_widgets).run()
     for _ in range(20):
         page.run()
