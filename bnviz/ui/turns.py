@@ -5,7 +5,7 @@ a link, 200 threads take that one turn from each other and from the server's own
 seconds; drawn one at a time, and each only when the loop has gone round, the pages are done sooner and the loop hardly
 waits.
 
-A turn ends with the drawing or after some seconds: a page that takes long keeps nobody waiting for ever, and however
+A turn ends with the drawing or when its time is over: a page that takes long keeps nobody waiting for ever, and however
 many wait, so many come in then as turns have ended, and never all of them together.
 """
 
