@@ -2,8 +2,9 @@
 
 A place is held by a page that plays, or that is seen and used. Who waits gets the place of a page that was lost ten
 seconds ago, that has been hidden for a minute, or that has been paused and left alone for five (both are settings).
-Where nobody waits, nobody loses anything. A run without a place is paused and keeps what it has measured, as long as
-its memory is not needed: its page can read on, and any command of its player asks for a place again.
+Where nobody waits, only a page that has been hidden for two minutes loses its place, to none. A run without a place is
+paused and keeps what it has measured, as long as its memory is not needed: its page can read on, and any command of its
+player asks for a place again.
 There are so many places, and so much memory for those who hold one: both may be what a page waits for. Who waits and
 loses the line is passed by and keeps the number for ten seconds.
 """

@@ -224,10 +224,12 @@ class Registry:
         """Free what nobody needs any more, and let in who waits; when to look again, as far as is known."""
         with self._lock:
             self._free()
+            self._rest()
             self._places.advance()
             self._dissolve()
-            left = [seat.left for seat in self._seats.values() if seat.socket is None]
-        return min(left) + self.limits.freed_after + SWEPT_AFTER if left else None
+            since = [seat.left for seat in self._seats.values() if seat.socket is None]
+            since += [run.asked for _, run in self._held()]
+        return min(since) + self.limits.freed_after + SWEPT_AFTER if since else None
 
     def leave(self, seat: Seat, socket: object, *, closed: bool = False) -> None:
         """Take the seat from a socket that has gone, and pause its run.
@@ -263,17 +265,35 @@ class Registry:
                 self._remove(seat)
         self._dissolve()
 
+    def _held(self) -> list[tuple[Seat, LiveRun]]:
+        """The runs that have a place or networks, and whose page is there."""
+        live = [(seat, run) for seat in self._seats.values() if isinstance(run := seat.run, LiveRun)]
+        return [(seat, run) for seat, run in live if seat.socket is not None and (run.placed or run.trained)]
+
+    def _rest(self) -> None:
+        """Free the networks and the places of pages that have asked for nothing for two minutes: nobody sees them.
+
+        What they have measured stays as long as there is room: their pages are open, and somebody may come back.
+        """
+        now = time.monotonic()
+        for seat, run in self._held():
+            if now - run.asked > self.limits.freed_after and not self._places.waits(seat):
+                self._places.leave(seat)
+                run.order_instead(LiveRun.rest)
+                self.workers.wake(run)
+
     def _dissolve(self) -> None:
         """Of the runs without a place, half as many as there are places may keep their networks, the latest used.
 
-        They share the memory with those that have one, and come after them.
+        They share the memory with those that have one, and come after them, and so do histories without networks.
         """
         live = [seat.run for seat in self._seats.values() if isinstance(seat.run, LiveRun)]
         kept = sorted((run for run in live if run.started and not run.placed), key=lambda run: -run.asked)
-        taken, most = self._places.memory, max(1, self.limits.runs // 2)
-        for number, run in enumerate(kept):
-            taken += run.nbytes
-            if number >= most or taken > self.limits.live_mib * MIB:
+        taken, trained, most = self._places.memory, 0, max(1, self.limits.runs // 2)
+        for run in kept:
+            taken += run.held
+            trained += run.trained
+            if (run.trained and trained > most) or taken > self.limits.live_mib * MIB:
                 run.order_instead(LiveRun.dissolve)
                 self.workers.wake(run)
 

@@ -38,28 +38,76 @@ class Asked(Protocol):
 
 
 class RemoteComparison:
-    """What `Comparison` is, with the networks at a trainer."""
+    """What `Comparison` is, with the networks at a trainer, which may be given up for a while.
+
+    resting, returning: whether they are given up, or on their way back, and then `repeated` of their steps were made.
+    """
 
     def __init__(self, trainer: Asked, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> None:
         self.trainer = trainer
         self._number = next(_NUMBERS)
         self.histories = [History() for _ in arms]
-        needed = {name: (_key(table), replace(table, source=b"")) for name, table in tables.items()}
-        self._take(trainer.make(self._number, tuple(arms), needed, interval))
+        self._scene: dict[str, Any] = {}
+        self._first = 0  # the number here of what is the trainer's first snapshot
+        self.resting = self.returning = False
+        self.repeated = 0
+        self._interval = interval
+        self._tables = {name: (_key(table), replace(table, source=b"")) for name, table in tables.items()}
+        self._take(trainer.make(self._number, tuple(arms), self._tables, interval))
 
     def _take(self, reply: Reply) -> Any:
         self._standing = reply.standing
         for history, news in zip(self.histories, reply.news, strict=True):
             for number, snapshot in news:
-                history.append(snapshot, number)
+                history.append(snapshot, self._first + number)
         return reply.value
 
     def _ask(self, op: str, *values: Any) -> Any:
+        assert not self.away, "the networks are not where these histories end"
         return self._take(self.trainer.ask(self._number, op, *values))
 
     def close(self) -> None:
-        """Give the networks up; the histories stay."""
+        """Give the networks up for good; the histories stay."""
         self.trainer.drop(self._number)
+
+    # Networks that are given up for a while -----------------------------------------------------------------------
+
+    @property
+    def away(self) -> bool:
+        """Whether the networks are given up, or on their way back to their step: nothing can be asked of them."""
+        return self.resting or self.returning
+
+    @property
+    def nbytes(self) -> int:
+        """What the histories take in memory."""
+        return sum(history.nbytes for history in self.histories)
+
+    def rest(self) -> None:
+        """Give the networks up for a while; the histories stay, and `wake` and `go_back` bring them back."""
+        if self.resting:
+            return
+        if not self.returning:
+            self._scene = self.scene()
+        self.close()
+        self.resting, self.returning = True, False
+
+    def wake(self, trainer: Asked) -> None:
+        """Have a trainer make the networks anew: `go_back` leads them to where they were, and a rewind stays there."""
+        self.trainer, self._number = trainer, next(_NUMBERS)
+        trainer.make(self._number, self.configs, self._tables, self._interval)
+        trainer.ask(self._number, "stop_at", self.step - 1)
+        self.resting, self.returning = False, True
+        self.repeated = self._dropped = 0
+
+    def go_back(self, seconds: float) -> None:
+        """Train towards the step where they were, for about so long; what is measured on the way is known already."""
+        reply = self.trainer.ask(self._number, "advance", None, seconds, False)
+        self.repeated = reply.standing.step
+        self._dropped += len({number for news in reply.news for number, _ in news})
+        if reply.standing.stopped or reply.standing.finished:
+            self.returning = False
+            self._first = 1 + max(int(history.ids[-1]) for history in self.histories) - self._dropped
+            self._ask("stop_at", self.stop_at)
 
     @property
     def step(self) -> int:
@@ -103,7 +151,10 @@ class RemoteComparison:
 
     @stop_at.setter
     def stop_at(self, step: int | None) -> None:
-        if step != self.stop_at:
+        if self.away:
+            stopped = step is not None and self.step > step
+            self._standing = replace(self._standing, stop_at=step, stopped=stopped)
+        elif step != self.stop_at:
             self._ask("stop_at", step)
 
     def advance(self, *, steps: int | None = None, seconds: float | None = None, capture: bool = False) -> int:
@@ -124,13 +175,15 @@ class RemoteComparison:
         self._begin_again("reseed", seed)
 
     def _begin_again(self, op: str, *values: Any) -> None:
+        stop_at, self.returning, self._first = self.stop_at, False, 0
         reply = self.trainer.ask(self._number, op, *values)
         self.histories = [History() for _ in self.histories]
         self._take(reply)
+        self.stop_at = stop_at  # networks on their way back were to stop at their old step
 
     def scene(self) -> dict[str, Any]:
         """What the data set gives to look at."""
-        found: dict[str, Any] = self._ask("scene")
+        found: dict[str, Any] = self._scene if self.away else self._ask("scene")
         return found
 
     def measure(self, what: str, seconds: float, *, afresh: bool) -> dict[str, Any] | None:

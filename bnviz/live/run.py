@@ -1,7 +1,7 @@
-"""One visitor's live run: a comparison, what its player is set to, and the page's open question.
+"""One visitor's live run: a comparison, its player, and its answers to the page.
 
-The comparison and the player belong to the worker that has the run's turn. Others put commands into the bounded inbox,
-and ask through `ask` and `insist`, which a lock guards.
+They belong to the worker that has the run's turn. Others put commands into the bounded inbox, and ask through `ask` and
+`insist`, which a lock guards.
 """
 
 from __future__ import annotations
@@ -10,29 +10,24 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bnviz.experiment.config import MAX_STEP, ExperimentConfig, Intervention
+from bnviz.experiment.fields import ConfigError
 from bnviz.experiment.footprint import memory
 from bnviz.experiment.own_table import NO_TABLES, Tables
-from bnviz.experiment.verdicts import verdicts
-from bnviz.live import describe
+from bnviz.live.answers import Answers
 from bnviz.live.copies import Copies, RunCopy
 from bnviz.live.measuring import Answer, Measurements
-from bnviz.live.packing import pack
-from bnviz.live.questions import Message, OpenQuestion, Question, to_json
+from bnviz.live.player import SLICE, SNAPSHOT_INTERVAL, Player
+from bnviz.live.questions import Question
 from bnviz.live.remote import Asked, RemoteComparison
 from bnviz.live.trainer import LostError, Trainer
 
 if TYPE_CHECKING:
     from bnviz.live.watched import Home
 
-SLICE = 0.015
-SNAPSHOT_INTERVAL = 0.05
 UNWATCHED_AFTER = 2.0
-VERDICT_INTERVAL = 0.5
-RATE_MEMORY = 1.0
 MAX_WAITING = 32
 
 
@@ -70,26 +65,16 @@ class LiveRun:
         self.generation = 0
         self._lock = threading.Lock()
         self._inbox: deque[Command] = deque()
-        self.open = OpenQuestion()
         self._comparison: RemoteComparison | None = None
         self._requested = (tuple(arms), tuple(names))
         self.nbytes = memory(arms)
         self._tables = tables
         self._until = until
         self._wanted: Experiment | None = None
-        self._measurements = Measurements()
+        self._player, self._answers, self._measurements = Player(), Answers(), Measurements()
+        self.open = self._answers.open
+        self._turns: list[tuple[int, Intervention]] = []  # of knobs, which wait until the networks are back
         self.copies = Copies()
-        self._reset_player()
-
-    def _reset_player(self) -> None:
-        self._measurements.clear()
-        self.playing = False
-        self.speed = 0.0
-        self._owed = 0
-        self._next_step = 0.0
-        self._stale = True
-        self._verdicts: tuple[float, list[dict[str, Any]]] = (-1.0, [])
-        self._marks: deque[tuple[float, int]] = deque()
 
     # From any thread ---------------------------------------------------------------------------------------------
 
@@ -108,8 +93,8 @@ class LiveRun:
         """Have this command obeyed in place of all that wait, and of the steps still to be made."""
         with self._lock:
             self._inbox.clear()
-            self._owed = 0
             self._inbox.append(command)
+            self._player.cancel()
 
     def want(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None, tables: Tables) -> None:
         """Have the run start anew with another experiment before all else, whatever becomes of its commands.
@@ -118,9 +103,9 @@ class LiveRun:
         """
         with self._lock:
             self._inbox.clear()  # meant for the experiment before
-            self._owed = 0
             self._wanted = (tuple(arms), tuple(names), until, tables)
             self.nbytes = memory(arms)
+            self._player.cancel()
         self.use()
 
     def _renew(self) -> None:
@@ -166,15 +151,23 @@ class LiveRun:
         if self._comparison is not None:
             self._comparison.close()
         self._comparison, self._settled = None, False
-        self.generation += 1
-        self._reset_player()
+        self._player.speed = 0.0
+        self._reset()
+
+    def rest(self) -> None:
+        """Give up the networks, as nobody looks, and keep what they measured: Play trains them up to it again."""
+        self.abandon()
+        if self.trained:
+            self.comparison.rest()
+            self._settled = False
 
     def play(self) -> None:
         """Train whenever this run has its turn; where it was to pause and did, go on beyond."""
         self._pass_stop()
-        self._owed = 0
-        self.playing = not self.comparison.finished
-        self._marks.clear()
+        if self.comparison.finished:
+            self._player.stop()
+        else:
+            self._player.play()
 
     def _pass_stop(self) -> None:
         """Where the run was to pause and did, it may go on beyond."""
@@ -184,40 +177,44 @@ class LiveRun:
     def pause(self) -> None:
         """Stop, after one more step that is captured, so that what is shown is what has been trained."""
         if self.playing:
-            self.playing = False
-            self.comparison.advance(steps=1, capture=True)
+            self._player.stop()
+            if not self.comparison.away:
+                self.comparison.advance(steps=1, capture=True)
 
     def advance(self, count: int) -> None:
         """Make a few steps, all captured, and pause; they take as many turns as they need."""
         self._pass_stop()
-        self.playing = False
-        self._owed = count
+        self._player.owe(count)
 
     def rewind(self) -> None:
         """Go back to step 0 with the same initial weights."""
-        self.comparison.rewind()
+        self._present().rewind()
         self._begin_again()
 
     def reseed(self) -> None:
         """Go back to step 0 with new initial weights."""
-        self.comparison.reseed()
+        self._present().reseed()
         self._begin_again()
 
     def forget(self) -> None:
         """Go back to step 0 without what was switched; kept on, the run would be one that no link replays."""
-        self.comparison.rewind(forget=True)
+        self._present().rewind(forget=True)
         self._begin_again()
 
     def turn(self, arm: int, intervention: Intervention) -> None:
         """Turn a knob of one arm at its next step."""
         if not 0 <= arm < len(self.comparison.configs):
             raise CommandError(f"arm must be from 0 to {len(self.comparison.configs) - 1}; got {arm}")
-        self.comparison.turn(arm, intervention)
+        if not self.comparison.away:
+            self.comparison.turn(arm, intervention)
+        elif len(self._turns) < MAX_WAITING:
+            self._turns.append((arm, intervention))
+        else:
+            raise CommandError(f"at most {MAX_WAITING} commands may wait until the networks are back at their step")
 
     def set_speed(self, steps_per_second: float) -> None:
         """Train at most so many steps a second; 0 is flat out."""
-        self.speed, self._next_step = steps_per_second, 0.0
-        self._marks.clear()
+        self._player.set_speed(steps_per_second)
 
     def measure(self, what: str, answer: Answer) -> None:
         """Measure all arms at their next step, on copies, while the run goes on; `answer` gets the page's message."""
@@ -227,8 +224,8 @@ class LiveRun:
     def abandon(self) -> None:
         """Pause without another step: nobody watches any more."""
         self._measurements.clear()
-        self.playing = False
-        self._owed = 0
+        self._turns.clear()
+        self._player.stop()
 
     def stop_at(self, step: int | None) -> None:
         """Pause exactly at a step that is still to come, or never."""
@@ -240,16 +237,32 @@ class LiveRun:
     # The worker's side -------------------------------------------------------------------------------------------
 
     @property
+    def playing(self) -> bool:
+        """Whether it trains whenever it has its turn and is watched."""
+        return self._player.playing
+
+    @property
     def started(self) -> bool:
-        """Whether there are networks yet: a run that nobody has asked costs next to nothing."""
+        """Whether it has measured anything yet: a run that nobody has asked costs next to nothing."""
         return self._comparison is not None
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has networks."""
+        return self._comparison is not None and not self._comparison.resting
+
+    @property
+    def held(self) -> int:
+        """The bytes that it may come to take as it is: without networks, those of its histories."""
+        comparison = self._comparison
+        return comparison.nbytes if comparison is not None and comparison.resting else self.nbytes
 
     @property
     def home(self) -> Home | None:
         """The process that trains it, chosen between two turns where networks are to be made; None for this one."""
-        if not self.placed and not self.started:
+        if not self.placed and not self.trained:
             return None
-        if not self._settled and not self.started:
+        if not self._settled and not self.trained:
             self._trainer = None
         trainer = self._home()
         return trainer if trainer.apart else None
@@ -268,13 +281,23 @@ class LiveRun:
             self._comparison.advance(steps=1)
         return self._comparison
 
+    def _present(self) -> RemoteComparison:
+        """The comparison with its networks, which may still be on their way back to their step."""
+        if self.comparison.resting:
+            self.comparison.wake(self._home())
+        return self.comparison
+
     def _begin_again(self) -> None:
-        self.generation += 1
-        speed = self.speed
-        self._reset_player()
-        self.speed = speed
+        self._reset()
         self.comparison.stop_at = self._until
         self.comparison.advance(steps=1)
+
+    def _reset(self) -> None:
+        self.generation += 1
+        self._measurements.clear()
+        self._turns.clear()
+        self._player.begin_again()
+        self._answers.begin_again()
 
     def copy(self) -> RunCopy:
         """Return what has been measured so far, apart from this run; some milliseconds, for a command to ask."""
@@ -298,29 +321,56 @@ class LiveRun:
         now = time.monotonic()
         self._renew()
         self.copies.serve(self.copy)
-        while not self._owed and time.monotonic() - now < SLICE and (command := self._next_command()) is not None:
+        self._obey(now)
+        watched = self.placed and now - self.asked < UNWATCHED_AFTER
+        due = self._return(now, watched) if self.started and self.comparison.away else self._train(now, watched)
+        if self.open.question is not None and (self.placed or self.started):  # else it stays open
+            self._answers.work(self.comparison, self._requested[1], self.generation, self._player)
+        return due
+
+    def _obey(self, now: float) -> None:
+        while (
+            not self._player.owed and time.monotonic() - now < SLICE and (command := self._next_command()) is not None
+        ):
             command(self)
-            self._stale = True
-        watched = now - self.asked < UNWATCHED_AFTER
-        if self._owed:
-            self._pay(now)
-        elif self.playing and watched and self.placed:
+            self._answers.stale = True
+
+    def _train(self, now: float, watched: bool) -> float | None:
+        """Make what this turn has time for; return when there is more to do."""
+        player, measuring = self._player, watched and self._measurements.waiting
+        if player.owed:
+            player.pay(self.comparison, now)
+            self._answers.stale = True
+        elif player.playing and watched:
             self.used = now
-            self._train(now)
-        measuring = watched and self._measurements.waiting
+            player.train(self.comparison, now)
+            self._answers.stale |= not player.playing
         if measuring:  # beside the training: such a turn is twice as long
             self._measurements.work(self.comparison, self.generation, SLICE)
-        self._answer()
-        if self._inbox or self._owed or measuring:
+        if self._inbox or player.owed or measuring:
             return now
-        if not (self.playing and watched and self.placed):
+        return player.due(now) if player.playing and watched else None
+
+    def _return(self, now: float, watched: bool) -> float | None:
+        """Train towards the step at which the networks were given up, if there is anything for them to do there."""
+        player = self._player
+        if not (watched and (player.playing or player.owed or self._turns or self._measurements.waiting)):
             return None
-        return self._next_step if self.speed else now
+        self.used = now
+        self._present().go_back(SLICE)
+        if not self.comparison.away:
+            self._answers.stale = True
+            turns, self._turns = self._turns, []
+            for arm, intervention in turns:
+                try:
+                    self.comparison.turn(arm, intervention)
+                except ConfigError as error:
+                    self.open.refuse(str(error))
+        return now
 
     def fail(self) -> None:
         """Pause and tell the page, after an error that should not have happened; the server goes on."""
-        self.playing, self._owed = False, 0
-        self._measurements.clear()
+        self.abandon()
         self._inbox.clear()
         self.open.refuse("the training stopped by an error on the server: rewind, or change the experiment")
 
@@ -332,80 +382,3 @@ class LiveRun:
         self.open.refuse(
             "The training was ended on the server, perhaps for want of memory. It is back at step 0: press Play."
         )
-
-    def _pay(self, now: float) -> None:
-        """Make the single steps that were asked for, as many as one turn holds."""
-        while time.monotonic() - now < SLICE:
-            with self._lock:  # while a step is made, its page may go and cancel the rest
-                if not self._owed:
-                    break
-                self._owed -= 1
-            if not self.comparison.advance(steps=1, capture=True):
-                self._owed = 0
-        self._stale = True
-
-    def _train(self, now: float) -> None:
-        comparison = self.comparison
-        if self.speed:
-            if now < self._next_step:
-                return
-            made = comparison.advance(steps=1, capture=self.speed <= 1 / SNAPSHOT_INTERVAL)
-            self._next_step = max(now - SLICE, self._next_step) + 1 / self.speed
-        else:
-            made = comparison.advance(seconds=SLICE)
-        self._marks.append((time.monotonic(), made))
-        while self._marks[0][0] < now - RATE_MEMORY:
-            self._marks.popleft()
-        if comparison.finished or comparison.stopped:
-            self.playing = False
-            self._stale = True
-
-    def _rate(self) -> float:
-        if not self.playing or len(self._marks) < 2:
-            return 0.0
-        return sum(made for _, made in list(self._marks)[1:]) / max(1e-3, self._marks[-1][0] - self._marks[0][0])
-
-    def _answer(self) -> None:
-        """Answer the open question if anything is newer than the page knows, or if it has waited long enough."""
-        question = self.open.question
-        if question is None or not (self.placed or self.started):
-            return  # without a place no networks are made: the question stays open
-        histories = self.comparison.histories
-        fresh = question.generation == self.generation
-        newest = max(int(history.ids[-1]) for history in histories)
-        behind = question.cursor < newest or question.layer_cursor < newest
-        if fresh and not (behind or self._stale or self.open.impatient):
-            return
-        if self.open.answer(question, self._messages(question, fresh=fresh)):
-            self._stale = False
-
-    def _messages(self, question: Question, *, fresh: bool) -> list[Message]:
-        comparison = self.comparison
-        layers = min(config.hidden_layers for config in comparison.configs)
-        state, arms = self._state(verdicts_too=not fresh), describe.arms(comparison)
-        layer = min(max(question.layer, 0), layers - 1)
-        if fresh:
-            cursors = {"cursor": question.cursor, "layer_cursor": question.layer_cursor}
-            return [pack(state, comparison.histories, arms, layer=layer, **cursors)]
-        meta = {"type": "meta", "generation": self.generation, **describe.meta(comparison, self._requested[1])}
-        return [to_json(meta), pack(state, comparison.histories, arms, layer=layer, cursor=-1, layer_cursor=-1)]
-
-    def _state(self, *, verdicts_too: bool) -> dict[str, Any]:
-        comparison = self.comparison
-        finished = None
-        if comparison.finished:
-            finished = "every network has diverged: rewind, or change the experiment"
-        elif comparison.stopped and not self.playing:
-            finished = f"paused at step {comparison.step - 1}, as asked"
-        state: dict[str, Any] = {
-            "generation": self.generation, "playing": self.playing, "finished": finished, "step": comparison.step - 1,
-            "steps_per_second": round(self._rate(), 1), "until": comparison.stop_at, "speed": self.speed,
-            "seed": comparison.configs[0].seed,
-        }  # fmt: skip
-        now = time.monotonic()
-        if verdicts_too or self._stale or now - self._verdicts[0] >= VERDICT_INTERVAL:
-            found = [asdict(verdict) for verdict in verdicts(comparison.histories, comparison.chances)]
-            if verdicts_too or self._stale or found != self._verdicts[1]:
-                state["verdicts"] = found
-            self._verdicts = (now, found)
-        return state

@@ -47,7 +47,7 @@ class Reply:
 
     value: Any
     standing: Standing
-    news: tuple[list[tuple[int | None, Snapshot]], ...]
+    news: tuple[list[tuple[int, Snapshot]], ...]
     seconds: float
 
 
@@ -56,13 +56,14 @@ class Outbox(History):
 
     def __init__(self) -> None:
         super().__init__()
-        self.news: list[tuple[int | None, Snapshot]] = []
+        self.news: list[tuple[int, Snapshot]] = []
 
     def append(self, snapshot: Snapshot, number: int | None = None) -> None:
-        """Lay a snapshot out."""
+        """Lay a snapshot out, with its number."""
+        assert number is not None, "a comparison numbers what it captures"
         self.news.append((number, snapshot))
 
-    def take(self) -> list[tuple[int | None, Snapshot]]:
+    def take(self) -> list[tuple[int, Snapshot]]:
         """Return what was laid out since the last time."""
         news, self.news = self.news, []
         return news

@@ -35,8 +35,10 @@ LOWERED = 5  # so that pages and the health route are served at once however man
 class Playing(Protocol):
     """What is known of a run: whether it trains, and whether it has networks yet."""
 
-    playing: bool
     placed: bool
+
+    @property
+    def playing(self) -> bool: ...
 
     @property
     def started(self) -> bool: ...

@@ -128,7 +128,7 @@ def test_a_place_that_is_not_used_goes_to_who_waits_after_its_time_and_not_befor
 def test_a_page_that_is_seen_and_used_keeps_its_place_however_long_others_wait(clock, use):
     registry = house(runs=1)
     holder, waiting = Guest(registry).come(), Guest(registry).come()
-    holder.run.playing = use == "plays"
+    holder.run._player.playing = use == "plays"
     for _ in range(400):
         clock.now += 10
         holder.run.ask(None)
@@ -141,17 +141,21 @@ def test_a_page_that_is_seen_and_used_keeps_its_place_however_long_others_wait(c
 
 def test_where_nobody_waits_nobody_loses_a_place(clock):
     registry = house(runs=2)
-    guests = [Guest(registry).come() for _ in range(2)]
-    clock.now += 3600
-    registry.review()
-    assert all(guest.run.placed for guest in guests)
+    hidden, paused = (Guest(registry).come() for _ in range(2))
+    for _ in range(60):
+        clock.now += 60
+        paused.run.ask(None)
+        if hidden.run.asked + registry.limits.freed_after > clock.now:
+            registry.review()
+            assert hidden.run.placed
+    assert paused.run.placed
 
 
 def test_who_lost_a_place_keeps_what_was_measured_and_gets_one_again_in_turn(clock):
     registry = house(runs=1)
     first, second = Guest(registry).come(), Guest(registry).come()
-    first.run._comparison = measured = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
-    first.run.playing = True
+    first.run._comparison = measured = SimpleNamespace(close=lambda: None, resting=False)  # type: ignore[assignment]
+    first.run._player.playing = True
     clock.now += registry.limits.held_hidden + 1
     second.run.ask(None)
     registry.review()
@@ -169,7 +173,7 @@ def test_runs_without_a_place_keep_their_networks_only_while_there_is_room(clock
     for guest in guests:
         clock.now += 1
         guest.run.use()
-        guest.run._comparison = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
+        guest.run._comparison = SimpleNamespace(close=lambda: None, resting=False)  # type: ignore[assignment]
     registry.review()
     for guest in guests:
         registry.workers.obey(guest.run)  # type: ignore[attr-defined]
@@ -235,7 +239,7 @@ def test_networks_that_are_kept_without_a_place_go_where_the_memory_is_needed(cl
     registry = house(runs=10, live_mib=2 * LARGE_MIB)
     kept, train = Guest(registry, LARGE), Guest(registry, LARGE)
     for guest in (kept, train):
-        guest.run._comparison = SimpleNamespace(close=lambda: None)  # type: ignore[assignment]
+        guest.run._comparison = SimpleNamespace(close=lambda: None, resting=False)  # type: ignore[assignment]
     train.come()
     registry.review()
     assert kept.run._next_command() is None, "both fit"

@@ -83,7 +83,7 @@ def test_the_same_revision_keeps_the_run_as_it_is(registry):
 def test_another_revision_starts_the_run_anew_at_its_next_turn(registry):
     token = open_run(registry)
     run = registry.find(token).run
-    run.playing = True
+    run._player.playing = True
     deeper = tuple(arm.replace(hidden_layers=5) for arm in ARMS)
     assert registry.open(token, 1, deeper, NAMES, 20) == token
     assert registry.workers.woken[-1] is run
@@ -129,7 +129,7 @@ def test_a_watched_run_stays_and_its_two_minutes_begin_when_the_page_leaves(regi
     registry.sit(seat, page)
     clock.ahead = 10_000
     assert registry.find(token) is seat
-    seat.run.playing = True
+    seat.run._player.playing = True
     registry.leave(seat, page)
     registry.workers.obey(seat.run)
     assert not seat.run.playing, "it pauses at once"
@@ -186,7 +186,7 @@ def test_a_page_that_was_closed_frees_its_run_at_once_and_a_lost_one_does_not(re
         seat = registry.find(token)
         registry.sit(seat, page)
         registry.wish(seat, lambda _number: None)
-        seat.run._comparison = SimpleNamespace(close=lambda: None)
+        seat.run._comparison = SimpleNamespace(close=lambda: None, resting=False)
         registry.leave(seat, page, closed=closed)
         registry.workers.obey(seat.run)
         assert (registry.find(token) is None) is closed

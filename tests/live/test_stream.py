@@ -128,7 +128,7 @@ def test_a_question_that_comes_while_another_one_is_answered_is_not_lost(monkeyp
             run.ask(later.pop())
         return b""
 
-    monkeypatch.setattr(bnviz.live.run, "pack", pack)
+    monkeypatch.setattr(bnviz.live.answers, "pack", pack)
     run.ask(question("the page before"))
     run.work()
     run.work()
