@@ -90,6 +90,10 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
+def _count(number: int, noun: str, plural: str = "s") -> str:
+    return f"{number} {noun}{plural if number != 1 else ''}"
+
+
 def start_line(host: str, port: int, connections: int) -> str:
     """Versions, limits, address: what somebody who reads the log later needs to know first."""
     from bnviz.live.limits import limits
@@ -98,7 +102,8 @@ def start_line(host: str, port: int, connections: int) -> str:
     shown = f"[{host}]" if ":" in host else host
     versions = f"Python {platform.python_version()}, Streamlit {version('streamlit')}, torch {version('torch')}"
     most = (
-        f"at most {now.runs} live runs of {now.live_mib} MiB in all, trained by {now.trainers}, {now.waiting} waiting, "
-        f"{now.recordings} recordings of {now.recordings_mib} MiB in all, {connections} connections"
+        f"at most {_count(now.runs, 'live run')} of {now.live_mib} MiB in all, trained by "
+        f"{_count(now.trainers, 'process', 'es') if now.trainers else 'this process'}, {now.waiting} waiting, "
+        f"{_count(now.recordings, 'recording')} of {now.recordings_mib} MiB in all, {_count(connections, 'connection')}"
     )
     return f"bnviz {bnviz.__version__} at http://{shown}:{port} ({versions}; {os.cpu_count()} cores; {most})"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bnviz.experiment.fields import ConfigError
+from bnviz.training.processes import cores
 
 RUNS_A_CORE = 16
 UNKNOWN_MIB = 1024
@@ -22,13 +23,6 @@ MOST_MIB = 1_048_576
 
 class LimitError(ConfigError):
     """A variable of the environment has a value that is not allowed; the text says what is."""
-
-
-def cores() -> int:
-    """How many cores this process may use: a container or `taskset` may grant fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def half_the_memory() -> int:

@@ -17,8 +17,8 @@ import time
 from contextlib import suppress
 from weakref import WeakKeyDictionary
 
-from bnviz.live.limits import cores
 from bnviz.live.watched import Home, Worked
+from bnviz.training.processes import cores
 
 LOG = logging.getLogger(__name__)
 LONGEST_WAIT = 3600.0  # a lock can't wait for ever

@@ -127,6 +127,6 @@ def _rear(prepare: Callable[[], None], line: Connection) -> None:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """How many cores this process may use: a container or `taskset` may grant fewer than the machine has."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else (os.cpu_count() or 1)
+    return max(1, len(affinity(0))) if affinity else (os.cpu_count() or 1)

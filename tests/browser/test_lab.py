@@ -77,12 +77,14 @@ def test_scrubbing_goes_back_through_the_history_and_trains_nothing(used):
     used.page.mouse.click(box["x"] + 2, box["y"] + box["height"] / 2)
     used.wait("bnvizStats.shown === 0")
     start = used.numbers()
+    assert used.text("verdicts-about") == "at step 60, the newest:", "verdicts don't look back"
     assert len({*map(tuple, (start, before, end))}) == 3
     assert "at step 0" in used.page.locator(at("summary-accuracy")).text_content() or used.wait(
         "document.querySelector('[data-bnviz=\"summary-accuracy\"]').textContent.includes('at step 0')"
     )
     used.click("live")
     used.wait("bnvizStats.shown === 60")
+    assert not used.page.is_visible(at("verdicts-about"))
     assert used.numbers() == end
     after = used.stats()
     assert (after["lastStep"], after["generation"]) == (last["lastStep"], last["generation"])

@@ -177,6 +177,7 @@ export class Frames {
     this.readoutsDue = false;
     const history = this.app.store.timeline;
     this.app.player.show(history, history.index(this.app.shown), this.app.shown, this.app.following);
+    this.app.verdicts.lookBack(!this.app.following, this.app.store, this.app.meta.recorded);
     this.app.switches.show(this.app);
     this.app.board.sync();
     this.app.stats.shown = this.app.shown;

@@ -1,6 +1,7 @@
 // Plain-language verdicts, each with the number it rests on; before the first step, an invitation.
 
-import { el } from "./dom.js";
+import { el, setText } from "./dom.js";
+import { count } from "./format.js";
 
 const SIGNS = {
   waiting: "…",
@@ -33,18 +34,26 @@ export function invitation({ arms }) {
 export class Verdicts {
   constructor() {
     this.node = el("div", { class: "bnviz-verdicts", "data-bnviz": "verdicts", role: "status", "aria-live": "polite" });
+    this.about = el("span", { class: "bnviz-verdict is-invitation", "data-bnviz": "verdicts-about", hidden: true });
     this.key = "";
+  }
+
+  /** They speak of the newest step, which is said while an older one is shown. */
+  lookBack(back, { lastStep }, recorded) {
+    this.about.hidden = !back || !this.judged;
+    setText(this.about, `at step ${count(lastStep)}, the ${recorded ? "last" : "newest"}:`);
   }
 
   show(verdicts, names, invite) {
     const key = JSON.stringify([verdicts, names, invite]);
     if (key === this.key) return;
     this.key = key;
+    this.judged = Boolean(verdicts?.length);
     const items = (verdicts ?? [])
       .filter(({ kind }) => !invite || kind !== "waiting")
       .map((verdict) => this.item(verdict, names));
-    if (invite) items.unshift(el("span", { class: "bnviz-verdict is-invitation" }, invite));
-    this.node.replaceChildren(...items);
+    const first = invite ? [el("span", { class: "bnviz-verdict is-invitation" }, invite)] : [];
+    this.node.replaceChildren(...first, this.about, ...items);
   }
 
   item({ arm, kind, text, number }, names) {
