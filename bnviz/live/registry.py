@@ -16,6 +16,7 @@ from bnviz.experiment.own_table import NO_TABLES, Tables
 from bnviz.live.limits import Limits, limits
 from bnviz.live.places import KEPT_FOR, MIB, FullError, Places, Seat, Tell
 from bnviz.live.playback import Playback
+from bnviz.live.playbacks import check_room, making_room, playbacks
 from bnviz.live.run import Command, LiveRun
 from bnviz.live.trainers import Trainers
 from bnviz.live.workers import Workers
@@ -119,15 +120,16 @@ class Registry:
             own = self._playback(token)
             if own is not None and own.revision == revision:
                 return own.token
-            self._check_room(own)  # before the files are read, and again after
+            check_room(playbacks(self._seats.values()), own, self.limits)  # before the files are read, and again after
         playback = make()  # reading files takes its time: nobody else waits for it
         with self._lock:
             self._free()
             own = self._playback(token)
-            self._check_room(own)
-            self._check_memory(own, playback)
-            if own is not None:
-                self._remove(own)
+            played = playbacks(self._seats.values())
+            check_room(played, own, self.limits)
+            gone = making_room(played, own, playback, self.limits)
+            for seat in gone if own is None else [*gone, own]:
+                self._remove(seat)
             return self._take(playback, revision)
 
     def close_playback(self, token: str | None) -> None:
@@ -139,31 +141,6 @@ class Registry:
     def _playback(self, token: str | None) -> Seat | None:
         seat = self._seats.get(token or "")
         return None if seat is None or seat.run.trains else seat
-
-    def _check_room(self, own: Seat | None) -> None:
-        """Whether there is room for one more recording, or one in place of a session's own; else `FullError`."""
-        if len(self._playbacks()) - (own is not None) >= self.limits.recordings:
-            raise FullError(f"All {self.limits.recordings} places for recordings are taken: try again in a minute.")
-
-    def _check_memory(self, own: Seat | None, playback: Playback) -> None:
-        """Make room for a recording's numbers: those that nobody watches go, the longest left first."""
-        now = time.monotonic()
-        others = [seat for seat in self._playbacks() if seat is not own]
-        unwatched = [seat for seat in others if seat.socket is None and now - seat.left > KEPT_FOR]
-        unwatched.sort(key=lambda seat: -seat.left)
-        most = self.limits.recordings_mib
-        while _memory([playback, *(seat.run for seat in others)]) > most * MIB:
-            if not unwatched:
-                own_share = _memory([playback]) / MIB
-                raise FullError(
-                    f"The recordings that are open on this server may take {most} MiB in all, and this one would take "
-                    f"{own_share:.0f} more: try again in some minutes, or record fewer steps."
-                )
-            others.remove(oldest := unwatched.pop())
-            self._remove(oldest)
-
-    def _playbacks(self) -> list[Seat]:
-        return [seat for seat in self._seats.values() if not seat.run.trains]
 
     def _take(self, run: LiveRun | Playback, revision: int) -> str:
         if len(self._seats) >= MAX_SEATS:
@@ -256,7 +233,7 @@ class Registry:
         A run that was opened or left just now keeps its seat: its page is about to come.
         """
         now = time.monotonic()
-        played = len(self._playbacks())
+        played = len(playbacks(self._seats.values()))
         for seat in sorted((s for s in self._seats.values() if s.socket is None), key=lambda seat: seat.left):
             crowded = not seat.run.trains and played >= self.limits.recordings
             short = crowded or len(self._seats) >= MAX_SEATS
@@ -307,12 +284,6 @@ class Registry:
         if seat.socket is not None:
             seat.socket = None
             seat.dismiss()
-
-
-def _memory(runs: Sequence[object]) -> int:
-    """Bytes of the histories that recordings play; what several pages share is counted once."""
-    histories = {id(one): one for run in runs if isinstance(run, Playback) for one in run.histories}
-    return sum(history.nbytes for history in histories.values())
 
 
 REGISTRY = Registry(Workers(), trainers=Trainers())

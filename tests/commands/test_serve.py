@@ -143,7 +143,10 @@ def test_the_start_line_says_the_limits_that_hold():
         _url,
     ):
         line = process.start_line  # type: ignore[attr-defined]
-    assert "at most 7 live runs of 300 MiB in all, trained by 1 process, 9 waiting, 64 recordings of 100 MiB in all" in line
+    assert (
+        "at most 7 live runs of 300 MiB in all, trained by 1 process, 9 waiting, 64 recordings of 100 MiB in all"
+        in line
+    )
 
 
 def test_a_variable_stands_in_for_an_option_and_is_named_when_it_is_wrong(monkeypatch: pytest.MonkeyPatch):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+import bnviz.live.playbacks
 import bnviz.live.registry
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.history import History
@@ -338,7 +339,9 @@ def test_a_token_of_one_kind_never_reaches_the_other(registry, rng):
 def test_places_for_recordings_are_bounded_and_those_that_nobody_watches_go_first(rng, monkeypatch):
     real, ahead = time.monotonic, [0.0]
     registry = Registry(Hand(), Limits(recordings=3))  # type: ignore[arg-type]
-    monkeypatch.setattr(bnviz.live.registry, "time", SimpleNamespace(monotonic=lambda: real() + ahead[0]))
+    clock = SimpleNamespace(monotonic=lambda: real() + ahead[0])
+    for module in (bnviz.live.registry, bnviz.live.playbacks):
+        monkeypatch.setattr(module, "time", clock)
     source = history(2, 2, rng)
     tokens = [registry.open_playback(None, 0, lambda: playback(source)) for _ in range(3)]
     registry.sit(registry.find(tokens[0]), object())
@@ -379,7 +382,9 @@ def test_a_history_knows_what_it_takes(rng):
 
 def test_recordings_are_bounded_in_all_and_those_that_nobody_watches_go_first(monkeypatch):
     real, ahead = time.monotonic, [0.0]
-    monkeypatch.setattr(bnviz.live.registry, "time", SimpleNamespace(monotonic=lambda: real() + ahead[0]))
+    clock = SimpleNamespace(monotonic=lambda: real() + ahead[0])
+    for module in (bnviz.live.registry, bnviz.live.playbacks):
+        monkeypatch.setattr(module, "time", clock)
     registry = Registry(Hand(), Limits(recordings_mib=100))  # type: ignore[arg-type]
     watched, left, newer = (registry.open_playback(None, 0, lambda: large(30)) for _ in range(3))
     registry.sit(registry.find(watched), object())
