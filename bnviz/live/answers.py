@@ -32,8 +32,19 @@ class Answers:
         self.stale = True
         self._verdicts: tuple[float, list[dict[str, Any]]] = (-1.0, [])
 
-    def work(self, comparison: RemoteComparison, names: Sequence[str], generation: int, player: Player) -> None:
-        """Answer the question if anything is newer than the page knows, or if it has waited long enough."""
+    def work(
+        self,
+        comparison: RemoteComparison,
+        names: Sequence[str],
+        generation: int,
+        player: Player,
+        *,
+        back: bool | None = None,
+    ) -> None:
+        """Answer the question if anything is newer than the page knows, or if it has waited long enough.
+
+        back: of networks that were given up, whether they are wanted again.
+        """
         question = self.open.question
         if question is None:
             return
@@ -42,15 +53,15 @@ class Answers:
         behind = question.cursor < newest or question.layer_cursor < newest
         if fresh and not (behind or self.stale or self.open.impatient):
             return
-        state = {"generation": generation, **self._state(comparison, player, verdicts_too=not fresh)}
+        state = {"generation": generation, "finished": _finished(comparison, player, back)}
+        state |= self._state(comparison, player, verdicts_too=not fresh)
         if self.open.answer(question, _messages(comparison, names, state, question)):
             self.stale = False
 
     def _state(self, comparison: RemoteComparison, player: Player, *, verdicts_too: bool) -> dict[str, Any]:
         state: dict[str, Any] = {
-            "playing": player.playing, "finished": _finished(comparison, player), "step": comparison.step - 1,
-            "steps_per_second": round(player.rate, 1), "until": comparison.stop_at, "speed": player.speed,
-            "seed": comparison.configs[0].seed,
+            "playing": player.playing, "step": comparison.step - 1, "steps_per_second": round(player.rate, 1),
+            "until": comparison.stop_at, "speed": player.speed, "seed": comparison.configs[0].seed,
         }  # fmt: skip
         now = time.monotonic()
         if verdicts_too or self.stale or now - self._verdicts[0] >= VERDICT_INTERVAL:
@@ -61,10 +72,10 @@ class Answers:
         return state
 
 
-def _finished(comparison: RemoteComparison, player: Player) -> str | None:
+def _finished(comparison: RemoteComparison, player: Player, back: bool | None) -> str | None:
     """Why nothing is trained on just now, where that is not plain."""
     last = comparison.step - 1
-    if comparison.returning:
+    if back:
         done = comparison.repeated / comparison.step
         return (
             f"getting back to step {last}, as the networks were given up while this page was out of sight: {done:.0%}"
@@ -73,7 +84,7 @@ def _finished(comparison: RemoteComparison, player: Player) -> str | None:
         return "every network has diverged: rewind, or change the experiment"
     if comparison.stopped and not player.playing:
         return f"paused at step {last}, as asked"
-    if comparison.resting:
+    if back is False:
         return f"paused at step {last}, as this page was out of sight"
     return None
 

@@ -21,8 +21,8 @@ from bnviz.live.watched import Watched
 
 MIB = 2**20
 KEPT_FOR = 10.0  # seconds for a page whose connection blinked to come back, and for a new one to come at all
-ADMITTED, RELEASED = 0, -1
-Tell = Callable[[int], None]  # takes the place in the queue from 1 on, or one of these two; from any thread
+ADMITTED, RELEASED, RESTED = 0, -1, -2
+Tell = Callable[[int], None]  # takes the place in the queue from 1 on, or one of these three; from any thread
 
 
 class FullError(RuntimeError):
@@ -123,6 +123,13 @@ class Places:
             _allow(seat, False)
         self.advance()
 
+    def rest(self, seat: Seat) -> None:
+        """Take the place of a page that nobody looks at, whether somebody waits or not; who waits keeps the number."""
+        if (tell := self._held.pop(seat, None)) is not None:
+            _allow(seat, False)
+            tell(RESTED)
+        self.advance()
+
     def resize(self, seat: Seat) -> None:
         """Have a run whose experiment has grown beyond the memory that is left wait until there is as much."""
         if seat in self._held and self.memory > self._limits.live_mib * MIB:
@@ -193,5 +200,6 @@ def _run(seat: Seat) -> LiveRun:
 
 def _allow(seat: Seat, placed: bool) -> None:
     run = _run(seat)
-    run.use()
+    if placed:
+        run.use()
     run.placed = placed

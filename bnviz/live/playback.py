@@ -49,7 +49,7 @@ class Playback:
 
     trains = False
     home = None
-    started = placed = True
+    started = trained = placed = True
 
     def __init__(self, recorded: Recorded) -> None:
         self.generation = next(GENERATIONS)

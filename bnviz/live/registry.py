@@ -22,13 +22,13 @@ from bnviz.live.trainers import Trainers
 from bnviz.live.workers import Workers
 
 MAX_SEATS = 1000
-SWEPT_AFTER = 0.5  # seconds beyond a seat's time: a hall of pages that left together is swept once
+SWEPT_AFTER = 0.5  # seconds beyond a seat's time, and between two sweeps: a hall of pages that left is swept once
 
 
 class Sweep:
     """The registry's own turns at the workers: what nobody needs goes in time, also where nobody comes any more."""
 
-    started = True
+    trained = True
     home = None
 
     def __init__(self, registry: Registry) -> None:
@@ -196,6 +196,7 @@ class Registry:
             if seat.socket is not None:  # who has gone meanwhile wants none
                 self._places.wish(seat, tell)
                 self._dissolve()
+                self.workers.wake(self._sweep)  # it will be left one day
 
     def review(self) -> float | None:
         """Free what nobody needs any more, and let in who waits; when to look again, as far as is known."""
@@ -206,7 +207,7 @@ class Registry:
             self._dissolve()
             since = [seat.left for seat in self._seats.values() if seat.socket is None]
             since += [run.asked for _, run in self._held()]
-        return min(since) + self.limits.freed_after + SWEPT_AFTER if since else None
+        return max(time.monotonic(), min(since) + self.limits.freed_after) + SWEPT_AFTER if since else None
 
     def leave(self, seat: Seat, socket: object, *, closed: bool = False) -> None:
         """Take the seat from a socket that has gone, and pause its run.
@@ -245,7 +246,7 @@ class Registry:
     def _held(self) -> list[tuple[Seat, LiveRun]]:
         """The runs that have a place or networks, and whose page is there."""
         live = [(seat, run) for seat in self._seats.values() if isinstance(run := seat.run, LiveRun)]
-        return [(seat, run) for seat, run in live if seat.socket is not None and (run.placed or run.trained)]
+        return [(seat, run) for seat, run in live if seat.socket is not None and (run.placed or run.keeps_networks)]
 
     def _rest(self) -> None:
         """Free the networks and the places of pages that have asked for nothing for two minutes: nobody sees them.
@@ -254,25 +255,31 @@ class Registry:
         """
         now = time.monotonic()
         for seat, run in self._held():
-            if now - run.asked > self.limits.freed_after and not self._places.waits(seat):
-                self._places.leave(seat)
-                run.order_instead(LiveRun.rest)
-                self.workers.wake(run)
+            if now - run.asked > self.limits.freed_after and run.open.question is None:  # else it waits for an answer
+                self._places.rest(seat)
+                self._put_away(run)
 
     def _dissolve(self) -> None:
         """Of the runs without a place, half as many as there are places may keep their networks, the latest used.
 
         They share the memory with those that have one, and come after them, and so do histories without networks.
+        What finds no room in it starts again at step 0.
         """
         live = [seat.run for seat in self._seats.values() if isinstance(seat.run, LiveRun)]
         kept = sorted((run for run in live if run.started and not run.placed), key=lambda run: -run.asked)
         taken, trained, most = self._places.memory, 0, max(1, self.limits.runs // 2)
         for run in kept:
             taken += run.held
-            trained += run.trained
-            if (run.trained and trained > most) or taken > self.limits.live_mib * MIB:
+            trained += run.keeps_networks
+            if taken > self.limits.live_mib * MIB:
                 run.order_instead(LiveRun.dissolve)
                 self.workers.wake(run)
+            elif run.keeps_networks and trained > most:
+                self._put_away(run)
+
+    def _put_away(self, run: LiveRun) -> None:
+        run.put_away()
+        self.workers.wake(run)
 
     def _remove(self, seat: Seat) -> None:
         """A seat that has gone serves nobody any more: what its run holds is no longer counted."""

@@ -41,6 +41,7 @@ class RemoteComparison:
     """What `Comparison` is, with the networks at a trainer, which may be given up for a while.
 
     resting, returning: whether they are given up, or on their way back, and then `repeated` of their steps were made.
+    nbytes: what the histories took in memory when they were given up.
     """
 
     def __init__(self, trainer: Asked, arms: Sequence[ExperimentConfig], tables: Tables, interval: float) -> None:
@@ -50,7 +51,7 @@ class RemoteComparison:
         self._scene: dict[str, Any] = {}
         self._first = 0  # the number here of what is the trainer's first snapshot
         self.resting = self.returning = False
-        self.repeated = 0
+        self.repeated = self.nbytes = 0
         self._interval = interval
         self._tables = {name: (_key(table), replace(table, source=b"")) for name, table in tables.items()}
         self._take(trainer.make(self._number, tuple(arms), self._tables, interval))
@@ -78,9 +79,10 @@ class RemoteComparison:
         return self.resting or self.returning
 
     @property
-    def nbytes(self) -> int:
-        """What the histories take in memory."""
-        return sum(history.nbytes for history in self.histories)
+    def unseen(self) -> bool:
+        """Whether the last step was not captured, and one more can be made that is."""
+        last = max(int(history["step"][-1]) for history in self.histories)
+        return last < self.step - 1 and not (self.stopped or self.finished)
 
     def rest(self) -> None:
         """Give the networks up for a while; the histories stay, and `wake` and `go_back` bring them back."""
@@ -89,7 +91,9 @@ class RemoteComparison:
         if not self.returning:
             self._scene = self.scene()
         self.close()
+        self.nbytes = sum(history.nbytes for history in self.histories)
         self.resting, self.returning = True, False
+        self.repeated = 0
 
     def wake(self, trainer: Asked) -> None:
         """Have a trainer make the networks anew: `go_back` leads them to where they were, and a rewind stays there."""
@@ -175,8 +179,9 @@ class RemoteComparison:
         self._begin_again("reseed", seed)
 
     def _begin_again(self, op: str, *values: Any) -> None:
-        stop_at, self.returning, self._first = self.stop_at, False, 0
-        reply = self.trainer.ask(self._number, op, *values)
+        stop_at = self.stop_at
+        reply = self.trainer.ask(self._number, op, *values)  # may be refused: then nothing has changed
+        self.returning, self._first = False, 0
         self.histories = [History() for _ in self.histories]
         self._take(reply)
         self.stop_at = stop_at  # networks on their way back were to stop at their old step

@@ -2,6 +2,10 @@
 
 They belong to the worker that has the run's turn. Others put commands into the bounded inbox, and ask through `ask` and
 `insist`, which a lock guards.
+
+A run has no networks yet, or it has some, or it rests: of networks that nobody looked at, the histories are left. What
+needs the networks then has them trained up to the same step again first. Knobs and single steps wait for that, in
+their order; whatever leads back to step 0 does not.
 """
 
 from __future__ import annotations
@@ -73,7 +77,8 @@ class LiveRun:
         self._wanted: Experiment | None = None
         self._player, self._answers, self._measurements = Player(), Answers(), Measurements()
         self.open = self._answers.open
-        self._turns: list[tuple[int, Intervention]] = []  # of knobs, which wait until the networks are back
+        self._later: list[int | tuple[int, Intervention]] = []  # steps and knobs that wait for the networks' return
+        self._leaving = False
         self.copies = Copies()
 
     # From any thread ---------------------------------------------------------------------------------------------
@@ -92,9 +97,16 @@ class LiveRun:
     def order_instead(self, command: Command) -> None:
         """Have this command obeyed in place of all that wait, and of the steps still to be made."""
         with self._lock:
+            if self._leaving and command is LiveRun.abandon:
+                command = LiveRun.rest  # which has not been obeyed yet, and does that as well
             self._inbox.clear()
             self._inbox.append(command)
             self._player.cancel()
+
+    def put_away(self) -> None:
+        """Have the networks given up: they are no longer counted on from now on."""
+        self._leaving = True
+        self.order_instead(LiveRun.rest)
 
     def want(self, arms: Sequence[ExperimentConfig], names: Sequence[str], until: int | None, tables: Tables) -> None:
         """Have the run start anew with another experiment before all else, whatever becomes of its commands.
@@ -150,16 +162,19 @@ class LiveRun:
         """Give up the networks and what they measured: they are made anew, at step 0, when the page asks again."""
         if self._comparison is not None:
             self._comparison.close()
-        self._comparison, self._settled = None, False
+        self._comparison, self._settled, self._leaving = None, False, False
         self._player.speed = 0.0
         self._reset()
 
     def rest(self) -> None:
-        """Give up the networks, as nobody looks, and keep what they measured: Play trains them up to it again."""
-        self.abandon()
+        """Give up the networks, as nobody looks, and keep what they measured, up to their last step."""
         if self.trained:
+            if not self.comparison.away and self.comparison.unseen:
+                self.comparison.advance(steps=1, capture=True)
             self.comparison.rest()
             self._settled = False
+        self.abandon()
+        self._leaving = False
 
     def play(self) -> None:
         """Train whenever this run has its turn; where it was to pause and did, go on beyond."""
@@ -167,6 +182,7 @@ class LiveRun:
         if self.comparison.finished:
             self._player.stop()
         else:
+            self._forget_steps()
             self._player.play()
 
     def _pass_stop(self) -> None:
@@ -184,7 +200,11 @@ class LiveRun:
     def advance(self, count: int) -> None:
         """Make a few steps, all captured, and pause; they take as many turns as they need."""
         self._pass_stop()
-        self._player.owe(count)
+        if self.comparison.away:
+            self._player.stop()
+            self._do_later(count)
+        else:
+            self._player.owe(count)
 
     def rewind(self) -> None:
         """Go back to step 0 with the same initial weights."""
@@ -205,12 +225,18 @@ class LiveRun:
         """Turn a knob of one arm at its next step."""
         if not 0 <= arm < len(self.comparison.configs):
             raise CommandError(f"arm must be from 0 to {len(self.comparison.configs) - 1}; got {arm}")
-        if not self.comparison.away:
-            self.comparison.turn(arm, intervention)
-        elif len(self._turns) < MAX_WAITING:
-            self._turns.append((arm, intervention))
+        if self.comparison.away:
+            self._do_later((arm, intervention))
         else:
+            self.comparison.turn(arm, intervention)
+
+    def _do_later(self, what: int | tuple[int, Intervention]) -> None:
+        if len(self._later) >= MAX_WAITING:
             raise CommandError(f"at most {MAX_WAITING} commands may wait until the networks are back at their step")
+        self._later.append(what)
+
+    def _forget_steps(self) -> None:
+        self._later = [what for what in self._later if not isinstance(what, int)]
 
     def set_speed(self, steps_per_second: float) -> None:
         """Train at most so many steps a second; 0 is flat out."""
@@ -222,9 +248,9 @@ class LiveRun:
             raise CommandError("this is being measured already: its answer comes as soon as it is there")
 
     def abandon(self) -> None:
-        """Pause without another step: nobody watches any more."""
+        """Pause without another step, as nobody watches any more; what was switched stays."""
         self._measurements.clear()
-        self._turns.clear()
+        self._forget_steps()
         self._player.stop()
 
     def stop_at(self, step: int | None) -> None:
@@ -249,11 +275,19 @@ class LiveRun:
     @property
     def trained(self) -> bool:
         """Whether it has networks."""
-        return self._comparison is not None and not self._comparison.resting
+        comparison = self._comparison
+        return comparison is not None and not comparison.resting
+
+    @property
+    def keeps_networks(self) -> bool:
+        """Whether it has networks, and goes on having them."""
+        return self.trained and not self._leaving
 
     @property
     def held(self) -> int:
         """The bytes that it may come to take as it is: without networks, those of its histories."""
+        if self._leaving:
+            return 0  # known after its turn
         comparison = self._comparison
         return comparison.nbytes if comparison is not None and comparison.resting else self.nbytes
 
@@ -295,7 +329,7 @@ class LiveRun:
     def _reset(self) -> None:
         self.generation += 1
         self._measurements.clear()
-        self._turns.clear()
+        self._later.clear()
         self._player.begin_again()
         self._answers.begin_again()
 
@@ -314,19 +348,31 @@ class LiveRun:
         try:
             return self._work()
         except LostError:
-            self._begin_lost()
+            self._go_without()
             return None
 
     def _work(self) -> float | None:
         now = time.monotonic()
         self._renew()
         self.copies.serve(self.copy)
+        if not self._away:
+            self._do_what_waited()
         self._obey(now)
         watched = self.placed and now - self.asked < UNWATCHED_AFTER
-        due = self._return(now, watched) if self.started and self.comparison.away else self._train(now, watched)
+        due = self._return(now, watched) if self._away else self._train(now, watched)
         if self.open.question is not None and (self.placed or self.started):  # else it stays open
-            self._answers.work(self.comparison, self._requested[1], self.generation, self._player)
+            needed = self._needed if self._away else None
+            self._answers.work(self.comparison, self._requested[1], self.generation, self._player, back=needed)
         return due
+
+    @property
+    def _away(self) -> bool:
+        return self.started and self.comparison.away
+
+    @property
+    def _needed(self) -> bool:
+        """Whether networks that are away have something to do where they were."""
+        return self._player.playing or bool(self._later) or self._measurements.waiting
 
     def _obey(self, now: float) -> None:
         while (
@@ -353,29 +399,44 @@ class LiveRun:
 
     def _return(self, now: float, watched: bool) -> float | None:
         """Train towards the step at which the networks were given up, if there is anything for them to do there."""
-        player = self._player
-        if not (watched and (player.playing or player.owed or self._turns or self._measurements.waiting)):
-            return None
+        if not (watched and self._needed):
+            return now if self._inbox else None
         self.used = now
         self._present().go_back(SLICE)
-        if not self.comparison.away:
-            self._answers.stale = True
-            turns, self._turns = self._turns, []
-            for arm, intervention in turns:
-                try:
-                    self.comparison.turn(arm, intervention)
-                except ConfigError as error:
-                    self.open.refuse(str(error))
+        self._answers.stale |= not self.comparison.away
         return now
+
+    def _do_what_waited(self) -> None:
+        """Once the networks are back, what was ordered meanwhile comes before whatever is ordered now."""
+        while self._later and not self._player.owed:
+            what = self._later.pop(0)
+            if isinstance(what, int):
+                self._player.owe(what)
+                continue
+            try:
+                self.comparison.turn(*what)
+            except ConfigError as error:
+                self.open.refuse(str(error))
 
     def fail(self) -> None:
         """Pause and tell the page, after an error that should not have happened; the server goes on."""
         self.abandon()
         self._inbox.clear()
+        self._leaving = False
         self.open.refuse("the training stopped by an error on the server: rewind, or change the experiment")
 
-    def _begin_lost(self) -> None:
-        """Begin again, with what was switched, after the networks have gone with the process that trained them."""
+    def _go_without(self) -> None:
+        """Begin again with what was switched, after the networks have gone with the process that trained them.
+
+        On their way back nothing is lost but the way.
+        """
+        if self._away:
+            self.comparison.rest()
+            self._settled = False
+            self.abandon()
+            self._later.clear()
+            self.open.refuse("The networks could not be brought back, perhaps for want of memory: press Play again.")
+            return
         if self._comparison is not None:
             self._requested = (tuple(self._comparison.configs), self._requested[1])
         self.dissolve()

@@ -16,7 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from bnviz.experiment.fields import ConfigError
 from bnviz.live.measuring import KINDS
 from bnviz.live.messages import COMMANDS, MAX_LAYER, Message, whole
-from bnviz.live.places import ADMITTED, RELEASED, FullError, Seat
+from bnviz.live.places import ADMITTED, RELEASED, RESTED, FullError, Seat
 from bnviz.live.questions import Question, to_json
 from bnviz.live.registry import Registry
 from bnviz.live.run import MAX_WAITING, Command, CommandError, LiveRun
@@ -194,6 +194,8 @@ class Stream:
                 self._loop.call_later(REVIEWED_EVERY, self._review)
         elif number == RELEASED:
             self._put([to_json({"type": "released", "message": PARKED})])
+        elif number == RESTED:
+            self._put([to_json({"type": "released"})])  # the run's state says why it is paused
         else:
             if waited != ADMITTED:
                 self._put([to_json({"type": "admitted"})])

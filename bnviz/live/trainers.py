@@ -41,7 +41,7 @@ class Playing(Protocol):
     def playing(self) -> bool: ...
 
     @property
-    def started(self) -> bool: ...
+    def trained(self) -> bool: ...
 
     def __hash__(self) -> int: ...
 
@@ -187,4 +187,4 @@ class Trainers:
 
 
 def _load(runs: list[Playing]) -> tuple[int, int]:
-    return sum(run.playing or (run.placed and not run.started) for run in runs), len(runs)
+    return sum(run.playing or (run.placed and not run.trained) for run in runs), len(runs)

@@ -25,8 +25,8 @@ class Worked(Protocol):
         """What a turn has to itself: two runs with the same home have none at the same time."""
 
     @property
-    def started(self) -> bool:
-        """Whether there is something that costs memory yet; the turn that makes it is charged with little."""
+    def trained(self) -> bool:
+        """Whether it has the networks that it needs; the turn that makes them is charged with little."""
 
     def work(self) -> float | None:
         """Use one turn; return when the next one is due, None where nothing waits."""
@@ -40,6 +40,10 @@ class Watched(Worked, Protocol):
 
     trains: whether it takes commands and a core's time; placed: whether it may do now what it is told.
     """
+
+    @property
+    def started(self) -> bool:
+        """Whether it has anything to show: a run that nobody has asked costs next to nothing."""
 
     trains: bool
     placed: bool

@@ -84,7 +84,7 @@ class Workers:
     def _serve(self) -> None:
         while (run := self._take()) is not None:
             due: float | None = None
-            making, home, began = not run.started, self._busy[run], time.thread_time()
+            making, home, began = not run.trained, self._busy[run], time.thread_time()
             elsewhere = home.spent if home is not None else 0.0
             try:
                 due = run.work()

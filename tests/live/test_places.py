@@ -141,14 +141,14 @@ def test_a_page_that_is_seen_and_used_keeps_its_place_however_long_others_wait(c
 
 def test_where_nobody_waits_nobody_loses_a_place(clock):
     registry = house(runs=2)
-    hidden, paused = (Guest(registry).come() for _ in range(2))
+    paused, hidden = (Guest(registry).come() for _ in range(2))
     for _ in range(60):
         clock.now += 60
         paused.run.ask(None)
-        if hidden.run.asked + registry.limits.freed_after > clock.now:
-            registry.review()
-            assert hidden.run.placed
-    assert paused.run.placed
+        if clock.now < hidden.run.asked + registry.limits.freed_after:
+            assert hidden.run.placed, "longer than where somebody waits"
+        registry.review()
+    assert (paused.run.placed, hidden.run.placed) == (True, False)
 
 
 def test_who_lost_a_place_keeps_what_was_measured_and_gets_one_again_in_turn(clock):
@@ -173,11 +173,12 @@ def test_runs_without_a_place_keep_their_networks_only_while_there_is_room(clock
     for guest in guests:
         clock.now += 1
         guest.run.use()
-        guest.run._comparison = SimpleNamespace(close=lambda: None, resting=False)  # type: ignore[assignment]
+        assert guest.run.comparison.step == 1
     registry.review()
     for guest in guests:
         registry.workers.obey(guest.run)  # type: ignore[attr-defined]
-    assert [guest.run.started for guest in guests] == [False] * 5 + [True] * 2, "half as many as there are places"
+    assert [guest.run.trained for guest in guests] == [False] * 5 + [True] * 2, "half as many as there are places"
+    assert all(guest.run.started for guest in guests), "what they have measured stays"
 
 
 def test_the_queue_is_bounded_and_says_so_in_one_sentence():

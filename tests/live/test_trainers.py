@@ -64,7 +64,7 @@ class Chooser:
 
     def __init__(self, playing: bool = False, started: bool = True) -> None:
         self.placed = True
-        self.playing, self.started = playing, started
+        self.playing, self.trained = playing, started
 
 
 def processes() -> set[psutil.Process]:

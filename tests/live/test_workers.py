@@ -18,7 +18,7 @@ from tests.live.conftest import wait_for
 class Run:
     """A run that notes its turns; `due` says when the next one is wanted, as `LiveRun.work` does."""
 
-    started = True
+    trained = True
     home = None
 
     def __init__(self, turns: list[Run], due=lambda: None) -> None:
@@ -105,7 +105,7 @@ def test_who_loads_what_all_need_does_not_pay_for_the_others():
     turns: list[Run] = []
 
     class First(Run):
-        started = False
+        trained = False
 
         def work(self) -> float | None:
             end = time.thread_time() + 0.2
@@ -117,7 +117,7 @@ def test_who_loads_what_all_need_does_not_pay_for_the_others():
     workers.wake(first)
     wait_for(lambda: turns and not workers._busy, "the turn")
     assert workers._clocks[first] == FIRST_TURN
-    first.started = True
+    first.trained = True
     workers.wake(first)
     wait_for(lambda: len(turns) > 1 and not workers._busy, "the next")
     assert workers._clocks[first] >= FIRST_TURN + 0.2

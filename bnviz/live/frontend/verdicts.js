@@ -34,7 +34,7 @@ export function invitation({ arms }) {
 export class Verdicts {
   constructor() {
     this.node = el("div", { class: "bnviz-verdicts", "data-bnviz": "verdicts", role: "status", "aria-live": "polite" });
-    this.about = el("span", { class: "bnviz-verdict is-invitation", "data-bnviz": "verdicts-about", hidden: true });
+    this.about = el("span", { class: "bnviz-verdict is-invitation", "data-bnviz": "verdicts-about", "aria-live": "off", hidden: true });
     this.key = "";
   }
 
@@ -48,10 +48,10 @@ export class Verdicts {
     const key = JSON.stringify([verdicts, names, invite]);
     if (key === this.key) return;
     this.key = key;
-    this.judged = Boolean(verdicts?.length);
     const items = (verdicts ?? [])
       .filter(({ kind }) => !invite || kind !== "waiting")
       .map((verdict) => this.item(verdict, names));
+    this.judged = items.length > 0;
     const first = invite ? [el("span", { class: "bnviz-verdict is-invitation" }, invite)] : [];
     this.node.replaceChildren(...first, this.about, ...items);
   }
