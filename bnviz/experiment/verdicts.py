@@ -74,11 +74,11 @@ def _progress(arm: int, history: History, chance: Chance) -> Verdict:
     step, accuracy = int(history["step"][-1]), float(history["test_accuracy"][-1])
     number, recent = f"test accuracy {accuracy:.1%}", _recent(history, "test_accuracy")
     if recent >= LEARNT:
-        reached = int(history["step"][np.argmax(history["test_accuracy"] >= LEARNT)])
-        return Verdict(arm, "trained", f"reached {LEARNT:.0%} at about step {reached}", number)
+        return Verdict(arm, "trained", f"reached {LEARNT:.0%} {_reached(history)}", number)
     loss, first = _recent(history, "train_loss"), float(history["train_loss"][0])
     if loss > WORSE * first:
-        return Verdict(arm, "worse", "worse than at the start", f"training loss {loss:.3g}, at step 0 {first:.3g}")
+        number = f"training loss {first:.3g} at step 0, {loss:.3g} as the median of the last {RECENT} measured steps"
+        return Verdict(arm, "worse", "worse than at the start", number)
     if max(accuracy, recent) <= chance.limit:
         number = f"{number}, chance {chance.share:.1%}"
         fall = _fall(history)
@@ -89,6 +89,13 @@ def _progress(arm: int, history: History, chance: Chance) -> Verdict:
             return Verdict(arm, "stuck", "stuck at chance", number)
         return Verdict(arm, "waiting", "still at chance, the loss is falling", number)
     return Verdict(arm, "training", "training", number)
+
+
+def _reached(history: History) -> str:
+    """When, as nearly as it was measured: not every step is."""
+    row = int(np.argmax(history["test_accuracy"] >= LEARNT))
+    step, before = int(history["step"][row]), int(history["step"][max(0, row - 1)])
+    return f"at step {step}" if step - before <= 1 else f"between steps {before} and {step}"
 
 
 def _fall(history: History) -> float | None:
@@ -142,7 +149,9 @@ def _across(histories: Sequence[History]) -> list[Verdict]:
         past = max(_average_gap(histories), 0.0)
         if past < SAME:
             return [Verdict(None, "no_difference", "no real difference so far", number)]
-        return [Verdict(None, "difference", "level now, not on the way", f"{number}; average gap {past:.1%}")]
+        return [
+            Verdict(None, "difference", "level now, not on the way", f"{number}; average gap {past * 100:.1f} points")
+        ]
     return [Verdict(None, "difference", f"{gap * 100:.1f} points apart", number)]
 
 

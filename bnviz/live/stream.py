@@ -208,7 +208,7 @@ class Stream:
             self.registry.workers.wake(self.seat.run)
 
     def _queued(self, number: int) -> str:
-        return f"{self.registry.short()}. You are number {number} in the queue; the page starts by itself."
+        return f"{self.registry.short()}. You are number {number} in the queue; your networks come here by themselves."
 
     def _review(self) -> None:
         """As the first in the queue, see again and again whether a place is held for nothing."""

@@ -26,9 +26,9 @@ class Comparison:
     Arms with equal seeds see the same batches in the same order and start from the same weights where shapes are
     equal. With `every=k` steps 0, k, 2k, ... are captured; without, one is captured each `interval` seconds of
     training, later where capture would take more than a quarter of the time, or more than two thirds of its own where
-    others take turns with it, and always the steps 0, 1, 2, 5, 10, 20, 50, 100, ... An arm whose loss is not finite
-    stops; the others go on. `history` makes what each arm's snapshots are appended to. Raises `ConfigError` for too few
-    or many arms, and for a table of somebody's own that is not in `tables`.
+    others take turns with it, and always the steps 0, 1, 2, ... 9, 10, 20, ... 90, 100, 200, ... An arm whose loss is
+    not finite stops; the others go on. `history` makes what each arm's snapshots are appended to. Raises `ConfigError`
+    for too few or many arms, and for a table of somebody's own that is not in `tables`.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Comparison:
 
 
 def _is_round(step: int) -> bool:
-    """Whether a step is 0, 1, 2, 5, 10, 20, 50, 100, ..."""
+    """Whether a step has but one digit that is not 0: the first steps change most, and all runs share these."""
     while step and step % 10 == 0:
         step //= 10
-    return step in (0, 1, 2, 5)
+    return step < 10

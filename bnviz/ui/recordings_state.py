@@ -82,7 +82,8 @@ class RecordingsState:
         try:
             recorded = load(wanted.sources)
         except RecordingError as error:
-            self.problem = f"{_culprit(wanted.sources)} can't be opened: {error}."
+            culprit = _culprit(wanted.sources)
+            self.problem = f"{culprit} can't be opened: {str(error).removeprefix(f'{culprit}: ')}."
             return
         self.sources, self.problem = wanted.sources, None
         self.opened = tuple(_one_line(file) for file in recorded.files)

@@ -156,6 +156,7 @@ def test_another_lesson_from_the_sidebar_starts_anew_on_the_same_stage(lab):
     lab.wait_query("preset", "circles")
     lab.wait("bnvizStats.generation === 1 && bnvizStats.shown === 0 && !bnvizStats.playing")
     assert lab.js("window.kept.isConnected"), "the stage stays mounted"
+    assert lab.text("message") == "The experiment has changed: its networks start at step 0."
     lab.play()
     lab.step_at_least(30)
     lab.wait("document.querySelector('[data-bnviz=\"summary-picture\"]').textContent.length > 20")

@@ -9,6 +9,15 @@ import pytest
 from tests.browser.driver import Lab, Server, serve
 
 pytestmark = pytest.mark.browser
+CUT = """
+window.sockets = [];
+window.WebSocket = class extends WebSocket {
+  constructor(url, ...all) {
+    super(window.cut && url.includes("bnviz/live") ? "ws://127.0.0.1:9/" : url, ...all);
+    window.sockets.push(this);
+  }
+};
+"""
 AWAY = "paused at step 400, as this page was out of sight"
 
 
@@ -42,3 +51,22 @@ def test_a_hidden_page_gives_its_networks_up_keeps_its_charts_and_goes_on_from_w
     assert lab.stats()["sockets"] == 1
     lab.page.close()
     lab.check_manners()
+
+
+def test_a_page_whose_run_is_gone_says_why_it_is_back_at_step_0_and_plays_the_same_again(desktop, hasty):
+    page = desktop.new_page()
+    page.add_init_script(CUT)
+    lab = Lab(page, hasty.url).open("?preset=headline")
+    lab.pause_at(100)
+    numbers = lab.numbers()
+    lab.js("window.cut = true, sockets.filter((one) => one.url.includes('bnviz/live')).forEach((one) => one.close())")
+    lab.page.get_by_text("The connection to the app was lost; trying again").wait_for()
+    lab.page.wait_for_timeout(8000)
+    lab.js("window.cut = false")
+    lab.page.get_by_text("The app no longer knew this run: it is back at step 0").wait_for()
+    assert lab.shown == 0
+    assert lab.page.input_value('[data-bnviz="until"]') == "100"
+    lab.click("play")
+    lab.wait("!bnvizStats.playing && bnvizStats.shown === 100")
+    assert lab.numbers() == numbers
+    page.close()

@@ -72,7 +72,9 @@ def test_progress_is_one_verdict_with_the_accuracy_it_rests_on(made_up, accuracy
 def test_when_a_network_has_learnt_is_the_first_step_that_reached_it(made_up):
     (verdict,) = said(made_up([0.1, 0.5, 0.8, 0.92, *[0.95] * 20]), "trained")
 
-    assert "about step 30" in verdict.text
+    assert verdict.text == "reached 90% between steps 20 and 30", "nobody measured in between"
+    (verdict,) = said(made_up([0.95] * 20), "trained")
+    assert verdict.text == "reached 90% at step 0"
 
 
 def test_one_lucky_snapshot_is_no_learning_and_one_unlucky_one_no_failure(made_up):
@@ -159,5 +161,5 @@ def test_arms_whose_histories_were_thinned_apart_are_compared_step_by_step(made_
 def test_a_loss_far_above_that_of_the_start_is_neither_training_nor_stuck(made_up):
     (verdict,) = said(made_up(0.1, losses=lambda step: 2.3 if step == 0 else 12_000 - step), "worse")
 
-    assert verdict.number == "training loss 1.17e+04, at step 0 2.3"
+    assert verdict.number == "training loss 2.3 at step 0, 1.17e+04 as the median of the last 5 measured steps"
     assert not said(made_up(0.1, losses=lambda step: 2.3 if step == 0 else 4.0), "worse")

@@ -69,7 +69,8 @@ def test_a_waiting_page_hears_its_number_and_starts_by_itself(small):
         said = news(two)
         assert (said["type"], said["place"]) == ("waiting", 1)
         assert said["message"] == (
-            "The only place for a live run is taken. You are number 1 in the queue; the page starts by itself."
+            "The only place for a live run is taken. "
+            "You are number 1 in the queue; your networks come here by themselves."
         )
         three.send("step", count=4)
         assert news(three)["place"] == 2

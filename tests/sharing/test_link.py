@@ -248,3 +248,11 @@ def test_too_many_turns_are_refused():
 def test_a_decimal_comma_is_refused_with_a_word_about_the_point(text):
     with pytest.raises(LinkError, match="write decimals with a point"):
         from_text("learning_rate", text)
+
+
+def test_what_mailers_and_social_sites_append_to_a_link_changes_nothing():
+    added = "&utm_source=newsletter&utm_medium=email&fbclid=IwAR0&gclid=x&mc_cid=1&msclkid=2"
+    assert parse("preset=circles&width=9" + added) == parse("preset=circles&width=9")
+    for unknown in ("utm", "utm_", "xfbclid", "utm_" + "a" * 50):
+        with pytest.raises(LinkError, match="unknown part"):
+            parse(f"preset=circles&{unknown}=1")

@@ -108,6 +108,7 @@ export class App {
   }
 
   lost() {
+    this.wasLost = true;
     this.say("The app no longer knows this run; starting it again …");
     this.askAnew();
   }

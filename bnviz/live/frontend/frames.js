@@ -26,6 +26,9 @@ export const newStats = () => ({
   connected: false,
 });
 
+/** What is compared, but for the seed, which a button changes. */
+const experiment = ({ arms }) => JSON.stringify(arms.map(({ name, config }) => [name, { ...config, seed: 0 }]));
+
 export class Frames {
   constructor(app) {
     this.app = app;
@@ -93,6 +96,7 @@ export class Frames {
     app.blank.cover(false);
     app.known = true;
     if (same) return;
+    this.explain(meta);
     app.store = new Store(meta);
     app.state = { ...app.state, arms: undefined, verdicts: [] };
     Object.assign(app, { shown: 0, following: true });
@@ -104,6 +108,17 @@ export class Frames {
     app.board.build(meta, app.charts);
     app.stats.generation = meta.generation;
     app.redrawAll();
+  }
+
+  /** Why the charts begin anew, where nobody pressed for it. */
+  explain(meta) {
+    const { app } = this;
+    const trained = app.store?.lastStep > 0;
+    if (trained && app.wasLost)
+      app.say("The app no longer knew this run: it is back at step 0, with everything that was set. Play repeats it.");
+    else if (trained && experiment(app.store.meta) !== experiment(meta))
+      app.say("The experiment has changed: its networks start at step 0.", 8);
+    app.wasLost = false;
   }
 
   take(buffer) {
