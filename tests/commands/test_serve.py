@@ -22,6 +22,16 @@ from tests.commands.conftest import COMMAND, ROOT, bnviz, lines
 
 ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith(("STREAMLIT_", "BNVIZ_"))}
 
+MEASURES = """
+from loky import ProcessPoolExecutor
+from bnviz.commands.serve import leave
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1)
+    pool.submit(abs, -1).result()
+    print("measured", flush=True)
+    leave()
+"""
+
 
 @contextmanager
 def served(*options: str, cwd: Path = ROOT, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
@@ -176,3 +186,13 @@ def test_the_bench_opens_pages_plays_them_sees_what_it_takes_and_the_server_has_
     assert load["updates"] >= load["least_updates"] > 0
     assert load["longest_health"] >= load["health"] > 0
     assert (load["cpu"] > 0, load["memory"] > 50, load["target"]) == (True, True, None)
+
+
+def test_the_end_says_nothing_of_processes_that_were_measuring(tmp_path):
+    script = tmp_path / "measures.py"
+    script.write_text(MEASURES)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "measured\n", "")
