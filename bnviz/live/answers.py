@@ -76,16 +76,13 @@ def _finished(comparison: RemoteComparison, player: Player, back: bool | None) -
     """Why nothing is trained on just now, where that is not plain."""
     last = comparison.step - 1
     if back:
-        done = comparison.repeated / comparison.step
-        return (
-            f"getting back to step {last}, as the networks were given up while this page was out of sight: {done:.0%}"
-        )
+        return f"bringing the networks back to step {last}: {comparison.repeated / comparison.step:.0%}"
     if comparison.finished:
         return "every network has diverged: rewind, or change the experiment"
     if comparison.stopped and not player.playing:
         return f"paused at step {last}, as asked"
     if back is False:
-        return f"paused at step {last}, as this page was out of sight"
+        return f"paused at step {last}; the networks are put away, and Play brings them back"
     return None
 
 

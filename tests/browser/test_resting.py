@@ -18,7 +18,7 @@ window.WebSocket = class extends WebSocket {
   }
 };
 """
-AWAY = "paused at step 400, as this page was out of sight"
+AWAY = "paused at step 400; the networks are put away, and Play brings them back"
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,10 @@ def test_a_hidden_page_gives_its_networks_up_keeps_its_charts_and_goes_on_from_w
 
     lab.click("switch-0")
     lab.play()
-    lab.page.get_by_text("getting back to step 400").wait_for()
+    lab.page.get_by_text("bringing the networks back to step 400").wait_for()
     lab.step_at_least(450)
     assert "401" in lab.text("interventions-0"), "what was pressed at step 400 acts at the next"
-    lab.page.get_by_text("getting back to step 400").wait_for(state="detached")
+    lab.page.get_by_text("bringing the networks back to step 400").wait_for(state="detached")
     assert lab.stats()["sockets"] == 1
     lab.page.close()
     lab.check_manners()

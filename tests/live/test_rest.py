@@ -222,7 +222,7 @@ def test_a_page_that_comes_back_reads_on_without_networks_and_is_told_that_it_is
     for _ in range(3):
         header = resting.ask()
     assert (header["playing"], header["step"]) == (False, 40)
-    assert header["finished"] == "paused at step 40, as this page was out of sight"
+    assert header["finished"] == "paused at step 40; the networks are put away, and Play brings them back"
     assert resting.run.copy().last_step == 40
     assert not resting.run.trained
     assert resting.run.held < resting.run.nbytes
@@ -231,9 +231,7 @@ def test_a_page_that_comes_back_reads_on_without_networks_and_is_told_that_it_is
 def test_play_trains_up_to_the_step_again_says_so_and_goes_on(resting):
     histories = [history.copy() for history in resting.run.comparison.histories]
     resting.run.order(LiveRun.play)
-    assert resting.ask()["finished"].startswith(
-        "getting back to step 40, as the networks were given up while this page was out of sight:"
-    )
+    assert resting.ask()["finished"].startswith("bringing the networks back to step 40:")
     resting.until(lambda: resting.header["step"] > 45)
     assert resting.header["finished"] is None
     for before, now in zip(histories, resting.run.comparison.histories, strict=True):
@@ -327,7 +325,7 @@ def test_a_pause_on_the_way_back_ends_it_and_play_goes_on_with_it(resting):
     for _ in range(5):
         resting.ask()
     assert (resting.run.comparison.repeated, resting.header["playing"]) == (made, False)
-    assert resting.header["finished"] == "paused at step 40, as this page was out of sight"
+    assert resting.header["finished"] == "paused at step 40; the networks are put away, and Play brings them back"
     resting.run.order_instead(LiveRun.rest)
     resting.ask()
     resting.run.order(LiveRun.play)
@@ -338,7 +336,8 @@ def test_who_plays_while_the_page_goes_out_of_sight_finds_the_last_step_that_was
     visitor = Visitor()
     visitor.run.order(LiveRun.play)
     visitor.until(lambda: visitor.header and visitor.header["step"] > 60)
-    visitor.run.comparison.advance(steps=7)
+    while not visitor.run.comparison.unseen:
+        visitor.run.comparison.advance(steps=1)
     made = visitor.run.comparison.step
     visitor.run.put_away()
     visitor.ask()
