@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,19 @@ class Visit:
 
     def attribute(self, name: str, attribute: str) -> str | None:
         return self.page.get_attribute(at(name), attribute)
+
+    def choose(self, name: str, option: str | re.Pattern[str]) -> None:
+        """Choose from one of Streamlit's lists; one that is opened while it still moves stays empty: click again."""
+        from playwright.sync_api import TimeoutError as NotInTime
+
+        listed = self.page.get_by_role("option", name=option)
+        for _ in range(int(PATIENCE / 5)):
+            self.page.get_by_role("combobox", name=name, exact=True).click()
+            with suppress(NotInTime):
+                listed.click(timeout=5000)
+                return
+            self.page.keyboard.press("Escape")
+        raise AssertionError(f"{name} does not offer {option}")
 
     def query(self) -> dict[str, str]:
         """Return the address's query."""

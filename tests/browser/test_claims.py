@@ -172,8 +172,7 @@ def test_the_noisy_lesson_opens_as_its_words_say_and_the_next_one_as_usual(labs)
       document.querySelector('[data-bnviz=point]').selectedOptions[0].textContent,
       document.querySelector('[data-bnviz=chart-drift] .bnviz-toggle:last-child').ariaPressed].join()"""
     lab.wait(f"{shown} === '10,after norm,true'")
-    lab.page.get_by_role("combobox", name="Lesson").click()
-    lab.page.get_by_role("option", name=PRESETS["circles"].title).click()
+    lab.choose("Lesson", PRESETS["circles"].title)
     lab.wait(f"{shown} === '0,before norm,false'")
 
 

@@ -151,8 +151,7 @@ def test_another_lesson_from_the_sidebar_starts_anew_on_the_same_stage(lab):
     lab.play()
     lab.step_at_least(5)
     lab.js(f"window.kept = {CHART_NODES}[0]")
-    lab.page.get_by_role("combobox", name="Lesson").click()
-    lab.page.get_by_role("option", name=re.compile("circles")).click()
+    lab.choose("Lesson", re.compile("circles"))
     lab.wait_query("preset", "circles")
     lab.wait("bnvizStats.generation === 1 && bnvizStats.shown === 0 && !bnvizStats.playing")
     assert lab.js("window.kept.isConnected"), "the stage stays mounted"

@@ -19,8 +19,7 @@ def drop(lab, where: str, name: str, data: bytes) -> None:
 def ask(lab) -> None:
     """Choose a table of one's own as the data."""
     lab.page.get_by_text("Data", exact=True).first.click()
-    lab.page.get_by_role("combobox", name="Data", exact=True).click()
-    lab.page.get_by_role("option", name="your own table (CSV)").click()
+    lab.choose("Data", "your own table (CSV)")
     lab.page.wait_for_selector("[data-testid=stSidebar] [data-testid=stFileUploader]")
 
 
