@@ -16,7 +16,8 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 
 from bnviz.sharing import recording_lines
-from bnviz.sharing.gzip_members import members
+from bnviz.sharing.gzip_members import DAMAGED, Member, members
+from bnviz.sharing.line_seal import is_intact
 from bnviz.sharing.recording_lines import End, Header, Record, parse
 from bnviz.sharing.recording_schema import MAX_LINES, MAX_RECORDS, RecordingError
 
@@ -73,20 +74,23 @@ class RecordingReader:
 
     def entries(self, check: Callable[[dict[str, Any]], _T]) -> Iterator[_T]:
         """Yield what `check` makes of each record's line; where it raises `RecordingError`, reading stops there."""
-        count = 0
+        count, place = 0, "before the first record"
         for line in self._lines:
             try:
                 values = self._record(line)
                 entry = None if values is None else check(values)
             except RecordingError as error:
-                self.problem = f"after {count} records: {error}"
+                self.problem = f"{place}: {error}"
                 return
-            if entry is None:
+            if values is None or entry is None:
                 continue
             count += 1
             if count > MAX_RECORDS:
                 raise RecordingError(f"a recording has at most {MAX_RECORDS} records; this file has more")
+            place = f"after record {count} (step {values['step']})"
             yield entry
+        if self.problem:
+            self.problem = f"{place} {self.problem}"
 
     def _record(self, line: bytes) -> dict[str, Any] | None:
         """A line's values if it is a record; a later version may say more than those and an end."""
@@ -103,16 +107,32 @@ class RecordingReader:
             self._note_lines(0 if member.data else 1)  # an empty member takes its time too
             for line in io.BytesIO(member.data):  # millions of short lines never stand beside each other
                 self._note_lines(1)
-                if line.endswith(b"\n"):
-                    yield line[:-1]
-                elif not member.problem:
-                    self.problem = "a part of the file ends in the middle of a line"
+                text, ends = line.removesuffix(b"\n"), line.endswith(b"\n")
+                if not _is_sure(text, member, ends=ends):
+                    self.problem = (
+                        DAMAGED if ends else member.problem or "a part of the file ends in the middle of a line"
+                    )
                     return
+                yield text
 
     def _note_lines(self, more: int) -> None:
         self._count += more
         if self._count > MAX_LINES:
             raise RecordingError(f"a recording has at most {MAX_LINES} lines; this file has more")
+
+
+def _is_sure(line: bytes, member: Member, *, ends: bool) -> bool:
+    """Whether a line is as it was written, as far as anybody can know.
+
+    In a damaged member it must prove it with a seal of its own: that it is valid proves nothing, as a bit that flips in
+    a number's base64 gives another valid number. Of files from before there were seals, the whole members before that
+    one stay. What was cut short is right as far as it goes, so there only a wrong seal counts. A line that does not end
+    may be whole all the same: decompressing keeps the last byte to itself where the member's checksum is wrong.
+    """
+    if not member.problem:
+        return ends
+    intact = is_intact(line)
+    return intact is True if member.damaged or not ends else intact is not False
 
 
 def read_recording(source: str | Path | BinaryIO) -> RecordingFile:
