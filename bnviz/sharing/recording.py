@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-import numpy as np
-
 from bnviz.sharing import recording_lines
 from bnviz.sharing.gzip_members import DAMAGED, Member, members
 from bnviz.sharing.line_seal import is_intact
 from bnviz.sharing.recording_lines import End, Header, Record, parse
+from bnviz.sharing.recording_overview import Fired, overview
 from bnviz.sharing.recording_schema import MAX_LINES, MAX_RECORDS, RecordingError
 
 _T = TypeVar("_T")
@@ -148,27 +147,23 @@ def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 def describe(source: str | Path | BinaryIO) -> str:
-    """Return a recording's summary as text: steps, loss, and a line a layer, 'no data' for one that never fired."""
+    """Return a recording's summary as text: steps, loss, a line a layer's call, 'no data' where it never fired."""
     with _opened(source) as stream:
         return description(RecordingReader(stream))
 
 
 def description(reader: RecordingReader) -> str:
     """Return the summary of a model's recording that a reader has opened."""
-    records, first, last, fired = 0, None, None, dict[int, Record]()
-    for last in reader:
-        records, first = records + 1, first or last
-        fired |= dict.fromkeys(last.columns.get("layer", np.empty(0)).tolist(), last)
-    head = reader.header
+    head, found = reader.header, overview(reader.header, reader)
+    first, last = found.first, found.last
     state = reader.problem or (reader.end.reason if reader.end else "the recorder had no chance to end it")
-    count = "1 record" if records == 1 else f"{records} records"
+    count = "1 record" if found.records == 1 else f"{found.records} records"
     every = "every step" if head.every == 1 else f"every {head.every} steps"
     lines = [f"{head.model or head.kind}: {count}, {every} ({state})"]
     if first is not None and last is not None:
         lines.append(f"steps {first.step} to {last.step}; loss {_loss(first)} to {_loss(last)}")
-    width = max((len(layer.name) for layer in head.layers), default=0)
-    for index, layer in enumerate(head.layers):
-        lines.append(f"{layer.name:{width}}  {layer.module:12}  {_now(fired.get(index), index)}")
+    width = max((len(layer.name) for layer in found.layers), default=0)
+    lines += [f"{one.name:{width}}  {one.layer.module:12}  {_now(one)}" for one in found.layers]
     return printable(lines)
 
 
@@ -184,9 +179,9 @@ def _loss(record: Record) -> str:
     return f"{loss:.4g}"
 
 
-def _now(record: Record | None, layer: int) -> str:
-    if record is None:
+def _now(fired: Fired) -> str:
+    if fired.record is None:
         return "no data"
-    row = int(np.flatnonzero(record.columns["layer"] == layer)[0])
-    parts = [f"{name} {record.columns[name][row]:.3g}" for name in ("mean", "deviation") if name in record.columns]
+    columns = fired.record.columns
+    parts = [f"{name} {columns[name][fired.series]:.3g}" for name in ("mean", "deviation") if name in columns]
     return ", ".join(parts)
