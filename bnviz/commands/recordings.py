@@ -8,7 +8,6 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
-import numpy as np
 import typer
 
 from bnviz.commands.decimals import decimals
@@ -16,13 +15,12 @@ from bnviz.experiment.history import History
 from bnviz.sharing import recording
 from bnviz.sharing.lab_recording import LabRecording, read_lab
 from bnviz.sharing.recording import RecordingReader, printable
-from bnviz.sharing.recording_lines import Layer, Record
+from bnviz.sharing.recording_overview import Fired, overview
 from bnviz.sharing.recording_schema import COLUMNS, RecordingError
 from bnviz.sharing.recording_writer import plain
 
 LAB_MEASURED = ("loss", "test_loss", "test_accuracy")
 MEASURED = ("mean", "deviation", "percentiles", "gradient_output", "update_ratio", "nonfinite")
-_NOTHING = np.empty(0, np.uint32)
 
 
 def describe(
@@ -41,11 +39,12 @@ def describe(
 
     With --json, one object: header; steps and scalars, each of the first and of the last record; records (how many);
     problem (why reading stopped before the end, empty where it didn't); end (steps and reason, null where the recorder
-    had no chance to say it); and layers: name, module, kind, no_data (true for a layer that never fired), and of the
-    last record in which it fired step, mean, deviation, percentiles (5, 15, 25, 50, 75, 85, 95), gradient_output,
-    update_ratio and nonfinite (how many values). Of a layer that is called several times, it is the first call. What
-    was not measured is null. Of a run of the lab: header, link, records, problem and end; and networks: name,
-    snapshots, steps, diverged, and of the last snapshot loss, test_loss and test_accuracy.
+    had no chance to say it); and layers, in the order of their calls: name, module, kind, no_data (true for a layer
+    that never fired), and of the last record in which it fired step, mean, deviation, percentiles (5, 15, 25, 50, 75,
+    85, 95), gradient_output, update_ratio (at a layer's first call) and nonfinite (how many values). A layer that is
+    called twice within a forward pass is there twice, as "name" and "name (2)". What was not measured is null. Of a run
+    of the lab: header, link, records, problem and end; and networks: name, snapshots, steps, diverged, and of the last
+    snapshot loss, test_loss and test_accuracy.
     """  # noqa: D301 - \b keeps the lines as they are
     try:
         with file.open("rb") as stream:
@@ -101,32 +100,30 @@ def _lab_lines(reader: RecordingReader, run: LabRecording) -> Iterator[str]:
 
 
 def _summary(reader: RecordingReader) -> dict[str, Any]:
-    """What --json prints; one record in memory at a time, and for each layer the one in which it last fired."""
-    records, first, last, fired = 0, None, None, dict[int, Record]()
-    for last in reader:
-        records, first = records + 1, first or last
-        fired |= dict.fromkeys(last.columns.get("layer", _NOTHING).tolist(), last)
-    head = reader.header
-    ends = {"first": first, "last": last}
+    """What --json prints."""
+    head, found = reader.header, overview(reader.header, reader)
+    ends = {"first": found.first, "last": found.last}
     return {
         "header": {item.name: getattr(head, item.name) for item in fields(head) if item.name != "layers"},
         "steps": {name: record and record.step for name, record in ends.items()},
         "scalars": {name: record and record.scalars for name, record in ends.items()},
-        "records": records,
+        "records": found.records,
         "problem": reader.problem,
         "end": reader.end and asdict(reader.end),
-        "layers": [_layer(layer, index, fired.get(index)) for index, layer in enumerate(head.layers)],
+        "layers": [_layer(one) for one in found.layers],
     }
 
 
-def _layer(layer: Layer, index: int, record: Record | None) -> dict[str, Any]:
-    found = {"name": layer.name, "module": layer.module, "kind": layer.kind, "no_data": record is None}
+def _layer(one: Fired) -> dict[str, Any]:
+    """A call of a layer; what belongs to the layer and not to its calls stands at the first one, as on the page."""
+    record = one.record
+    found = {"name": one.name, "module": one.layer.module, "kind": one.layer.kind, "no_data": record is None}
     if record is None:
         return found | dict.fromkeys(("step", *MEASURED))
-    row = int(np.flatnonzero(record.columns["layer"] == index)[0])
-    place = {"series": row, "layer": index}
-    values = {
-        name: decimals(record.columns[name][place[COLUMNS[name].axes[0]]]) if name in record.columns else None
-        for name in MEASURED
-    }
+    place = {"series": one.series, "layer": one.number if one.call == 0 else None}
+    values = dict[str, Any].fromkeys(MEASURED)
+    for name in MEASURED:
+        row = place[COLUMNS[name].axes[0]]
+        if row is not None and name in record.columns:
+            values[name] = decimals(record.columns[name][row])
     return found | {"step": record.step} | values

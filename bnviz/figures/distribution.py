@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import QUANTILES, Array
-from bnviz.figures.look import Look, at_point, dash, layer_name, point_label, robust_extent, shown_layer
+from bnviz.figures.look import Look, at_point, dash, layer_name, point_label, shared_extent, shown_layer
 from bnviz.figures.sheet import arm_panels, draw_marks, panel, say
 from bnviz.figures.theme import arm_colour
 
@@ -34,8 +34,8 @@ def distribution(histories: Sequence[History], names: Sequence[str], look: Look 
     figure.update_yaxes(title=point_label(histories, look), col=1)
     if not figure.data:
         return say(figure)
-    known = np.concatenate([values for values in columns if values is not None])
-    figure.update_yaxes(range=_padded(*robust_extent(known[:, 0], known[:, -1], times=6, share=0.1)))
+    known = [(values[:, 0], values[:, -1]) for values in columns if values is not None]
+    figure.update_yaxes(range=_padded(*shared_extent(histories, known, times=6, share=0.1)))
     draw_marks(figure, histories, places)
     return figure
 

@@ -16,8 +16,8 @@ from bnviz.figures.look import (
     column,
     layouts,
     point_label,
-    robust_extent,
     row,
+    shared_extent,
     short,
     shown_layer,
     shown_step,
@@ -67,7 +67,7 @@ def histograms(
         return say(figure)
     place = int(np.searchsorted(picked, layer))
     figure.add_vrect(x0=place + 0.5, x1=place + 1.5, fillcolor=rgba(TEXT, 0.05), line_width=0, layer="below")
-    low, high = _extent(np.concatenate(ranges), robust=are_recorded(histories))
+    low, high = _extent(histories, ranges)
     return figure.update_yaxes(range=[low, high] if low < high else [-1, 1])
 
 
@@ -91,13 +91,14 @@ def _layer_axis(histories: Sequence[History], shown: Array) -> dict[str, Any]:
     return {"title": "layer, input to output", "tickvals": ticks[: len(texts)], "ticktext": texts, "tickangle": -35}
 
 
-def _extent(ranges: Array, *, robust: bool) -> tuple[float, float]:
-    """The range of all layers' bins worth seeing; of recordings the rarest layer's doesn't dwarf the others'."""
-    known = ranges[np.isfinite(ranges).all(1)]
+def _extent(histories: Sequence[History], ranges: Sequence[Array]) -> tuple[float, float]:
+    """The range of all layers' bins worth seeing; of a recording the rarest layer's doesn't dwarf its others'."""
+    known = np.concatenate(ranges)
+    known = known[np.isfinite(known).all(1)]
     if not len(known):
         return 0.0, 0.0
-    if robust:
-        return robust_extent(known[:, 0], known[:, 1], times=6, share=0.1)
+    if are_recorded(histories):
+        return shared_extent(histories, [(one[:, 0], one[:, 1]) for one in ranges], times=6, share=0.1)
     return float(known[:, 0].min()), float(known[:, 1].max())
 
 

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from bnviz.experiment.history import History
 from bnviz.experiment.snapshot import Array
-from bnviz.figures.look import column, dash, layers_with_data, robust_extent, thinned
+from bnviz.figures.look import column, dash, layers_with_data, shared_extent, thinned
 from bnviz.figures.sheet import draw_marks, log_axis, say, sheet, step_axis
 from bnviz.figures.theme import MUTED, arm_colour, plain
 
@@ -52,7 +52,7 @@ def line_figure(
     if not any(np.isfinite(line.values).any() for line in lines if line.group != OTHERS):
         return say(figure, why).update_layout(showlegend=False)
     if "range" not in y:
-        figure.update_yaxes(_scale([line.values for line in lines if line.shown], log=log))
+        figure.update_yaxes(_scale([line for line in lines if line.shown], histories, log=log))
     draw_marks(figure, histories)
     if guide is not None:
         font = {"size": 10, "color": MUTED}
@@ -82,11 +82,12 @@ def _entry(line: Line) -> go.Scatter:
     )  # fmt: skip
 
 
-def _scale(columns: Sequence[Array], *, log: bool) -> dict[str, Any]:
-    values = np.concatenate(columns) if columns else np.zeros(0)
+def _scale(lines: Sequence[Line], histories: Sequence[History], *, log: bool) -> dict[str, Any]:
     if log:
-        return log_axis(values, decades=1)
-    low, high = robust_extent(np.minimum(values, 0), values, times=12, share=0.03)
+        return log_axis(np.concatenate([line.values for line in lines] or [np.zeros(0)]), decades=1)
+    arms = [[line.values for line in lines if line.arm == arm] for arm in range(len(histories))]
+    columns = [np.concatenate(values or [np.zeros(0)]) for values in arms]
+    low, high = shared_extent(histories, [(np.minimum(one, 0), one) for one in columns], times=12, share=0.03)
     return {"range": [low, high * 1.05 if high > low else low + 1]}
 
 

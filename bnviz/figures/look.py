@@ -145,3 +145,19 @@ def robust_extent(lows: Array, highs: Array, times: float, share: float) -> tupl
         for extreme, quantile in ((lows[0], lows[rare]), (highs[-1], highs[-1 - rare]))
     )
     return float(low), float(high)
+
+
+def shared_extent(
+    histories: Sequence[History], arms: Sequence[tuple[Array, Array]], times: float, share: float
+) -> tuple[float, float]:
+    """Return the range of an axis that all arms share, given the (lows, highs) of each.
+
+    Of recordings each has its own rare few: one with a tenth of the other's records would be nothing but rare among
+    all of them. One rule with `sharedExtent` in the page's `timepanels.js`: change both.
+    """
+    if not are_recorded(histories):
+        lows, highs = (np.concatenate([pair[end] for pair in arms]) for end in (0, 1))
+        return robust_extent(lows, highs, times, share)
+    known = [pair for pair in arms if (np.isfinite(pair[0]) & np.isfinite(pair[1])).any()]
+    found = [robust_extent(*pair, times, share) for pair in known] or [(-1.0, 1.0)]
+    return min(low for low, _ in found), max(high for _, high in found)

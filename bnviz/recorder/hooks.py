@@ -87,6 +87,7 @@ class Hooks:
         self._always: list[tuple[RemovableHandle, nn.Module]] = []
         self._attached = False
         self._before_backward: set[int] = set()
+        self._any_in_backward = False
         self._broken: set[int] = set()
         self._lost_gradient = False
         self._enter = Hook(self.switch, self._go_in)
@@ -97,7 +98,7 @@ class Hooks:
     def begin(self, capture: bool) -> None:
         """Begin the next step; hooks are on the modules only where it is captured, unless compiled code has them."""
         self.switch.on = capture
-        self.series, self.forwards = {}, 0
+        self.series, self.forwards, self._any_in_backward = {}, 0, False
         self._before_backward.clear()
         if capture:
             self._sampler.redraw()
@@ -107,8 +108,13 @@ class Hooks:
             self.detach()
 
     def gathered(self) -> list[Series]:
-        """Return the step's series in the model's order; gradients that come later are not the step's."""
-        found = [self.series[key] for key in sorted(self.series)]
+        """Return the step's series in the order of their calls; gradients that come later are not the step's.
+
+        Where checkpointing ran layers for the first time in the backward pass, they came last layer first: such a step
+        has the model's order.
+        """
+        keys = sorted(self.series) if self._any_in_backward else self.series
+        found = [self.series[key] for key in keys]
         for one in found:
             one.squares = one.squares.copy()  # the hooks add to the list that they know
         return found
@@ -180,6 +186,7 @@ class Hooks:
         if here.depth == 0 and not in_backward:  # called by itself: a forward pass of its own
             here.calls = {}
             self._count_forward()
+        self._any_in_backward = self._any_in_backward or in_backward
         call = here.calls[index] = here.calls.get(index, -1) + 1
         values, kind = tensor.detach(), self._kinds[index]
         with self._lock:

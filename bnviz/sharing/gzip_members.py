@@ -5,26 +5,32 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from bnviz.sharing.recording_schema import MAX_MEMBER, MAX_MEMBERS, MAX_PLAIN, RecordingError
 
 CHUNK = 16 * 1024
 WRAPPED_IN_GZIP = 31
+DAMAGED = "the file is damaged"
 
 
 @dataclass(frozen=True)
 class Member:
-    """The text of one gzip member; `problem` says why it is not whole, if it isn't."""
+    """The text of one gzip member; `problem` says why it is not whole, if it isn't.
+
+    Of a `damaged` one it is all that decompressing gave, and any byte of it may be wrong: see `_before_damage`.
+    """
 
     data: bytes
     problem: str = ""
+    damaged: bool = False
 
 
 def members(stream: BinaryIO) -> Iterator[Member]:
     """Yield the members of a stream; the last may be cut short, and after a damaged one nothing follows.
 
-    A whole member's checksum was right. Raises `RecordingError` as soon as more text comes than is allowed.
+    A whole member's checksum was right; a damaged one's text needs proof of its own. Raises `RecordingError` as soon as
+    more text comes than is allowed.
     """
     left, rest = MAX_PLAIN, b""
     for number in range(MAX_MEMBERS + 1):
@@ -46,15 +52,34 @@ def _member(stream: BinaryIO, rest: bytes, left: int) -> tuple[Member, bytes]:
         if not rest:
             parts.append(engine.flush())  # the few bytes that zlib still holds
             return Member(b"".join(parts), "the file was cut short, as when the program was killed"), b""
+        before, damaged = engine.copy(), False
         try:
             part = engine.decompress(rest, CHUNK)
         except zlib.error:
-            return Member(b"", "the file is damaged from here on"), b""
+            part, damaged = _before_damage(before, rest), True
         size += len(part)
         if size > min(left, MAX_MEMBER):
             limit = f"{MAX_MEMBER} bytes of text in one part" if size > MAX_MEMBER else f"{MAX_PLAIN} bytes of text"
             raise RecordingError(f"a recording has at most {limit}; this file holds more")
         parts.append(part)
+        if damaged:
+            return Member(b"".join(parts), DAMAGED, damaged=True), b""
         if engine.eof:
             return Member(b"".join(parts)), engine.unused_data
         rest = engine.unconsumed_tail or stream.read(CHUNK)
+
+
+def _before_damage(engine: Any, rest: bytes) -> bytes:
+    """Return what comes before the place at which decompressing fails: the call that fails keeps that to itself.
+
+    The damage may lie before that place. What was changed often decompresses to other text without any error, and only
+    the checksum at the member's end tells.
+    """
+    found = bytearray()
+    try:
+        while part := engine.decompress(rest, 1):  # at most as many as the call that failed would have given
+            found += part
+            rest = engine.unconsumed_tail
+    except zlib.error:
+        pass
+    return bytes(found)

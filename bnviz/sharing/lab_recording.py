@@ -35,6 +35,7 @@ from bnviz.experiment.snapshot import (
     kept_channels,
 )
 from bnviz.sharing import link
+from bnviz.sharing.line_seal import sealed
 from bnviz.sharing.link import Link
 from bnviz.sharing.recording import RecordingReader
 from bnviz.sharing.recording_lines import decoded, refuse, whole
@@ -94,7 +95,7 @@ def lab_recording(
 
 
 def _line(values: Mapping[str, Any]) -> bytes:
-    return json.dumps(values, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    return sealed(json.dumps(values, allow_nan=False, separators=(",", ":")).encode()) + b"\n"
 
 
 def _records(histories: Sequence[History]) -> Iterator[bytes]:

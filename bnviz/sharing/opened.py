@@ -134,7 +134,7 @@ def _lab(name: str, reader: RecordingReader) -> Opened:
 
 def _model_facts(name: str, reader: RecordingReader, digest: Digest) -> Facts:
     header = reader.header
-    fired = {layer for layer, _ in digest.series}
+    fired = {layer for layer, _ in digest.calls}
     silent = [layer.name for index, layer in enumerate(header.layers) if index not in fired]
     return Facts(
         file=_file(name), kind="model", model=shown(header.model, 400), parameters=header.parameters,

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-import numpy as np
-
 from bnviz.sharing import recording_lines
-from bnviz.sharing.gzip_members import members
+from bnviz.sharing.gzip_members import DAMAGED, Member, members
+from bnviz.sharing.line_seal import is_intact
 from bnviz.sharing.recording_lines import End, Header, Record, parse
+from bnviz.sharing.recording_overview import Fired, overview
 from bnviz.sharing.recording_schema import MAX_LINES, MAX_RECORDS, RecordingError
 
 _T = TypeVar("_T")
@@ -73,20 +73,23 @@ class RecordingReader:
 
     def entries(self, check: Callable[[dict[str, Any]], _T]) -> Iterator[_T]:
         """Yield what `check` makes of each record's line; where it raises `RecordingError`, reading stops there."""
-        count = 0
+        count, place = 0, "before the first record"
         for line in self._lines:
             try:
                 values = self._record(line)
                 entry = None if values is None else check(values)
             except RecordingError as error:
-                self.problem = f"after {count} records: {error}"
+                self.problem = f"{place}: {error}"
                 return
-            if entry is None:
+            if values is None or entry is None:
                 continue
             count += 1
             if count > MAX_RECORDS:
                 raise RecordingError(f"a recording has at most {MAX_RECORDS} records; this file has more")
+            place = f"after record {count} (step {values['step']})"
             yield entry
+        if self.problem:
+            self.problem = f"{place} {self.problem}"
 
     def _record(self, line: bytes) -> dict[str, Any] | None:
         """A line's values if it is a record; a later version may say more than those and an end."""
@@ -103,16 +106,32 @@ class RecordingReader:
             self._note_lines(0 if member.data else 1)  # an empty member takes its time too
             for line in io.BytesIO(member.data):  # millions of short lines never stand beside each other
                 self._note_lines(1)
-                if line.endswith(b"\n"):
-                    yield line[:-1]
-                elif not member.problem:
-                    self.problem = "a part of the file ends in the middle of a line"
+                text, ends = line.removesuffix(b"\n"), line.endswith(b"\n")
+                if not _is_sure(text, member, ends=ends):
+                    self.problem = (
+                        DAMAGED if ends else member.problem or "a part of the file ends in the middle of a line"
+                    )
                     return
+                yield text
 
     def _note_lines(self, more: int) -> None:
         self._count += more
         if self._count > MAX_LINES:
             raise RecordingError(f"a recording has at most {MAX_LINES} lines; this file has more")
+
+
+def _is_sure(line: bytes, member: Member, *, ends: bool) -> bool:
+    """Whether a line is as it was written, as far as anybody can know.
+
+    In a damaged member it must prove it with a seal of its own: that it is valid proves nothing, as a bit that flips in
+    a number's base64 gives another valid number. Of files from before there were seals, the whole members before that
+    one stay. What was cut short is right as far as it goes, so there only a wrong seal counts. A line that does not end
+    may be whole all the same: decompressing keeps the last byte to itself where the member's checksum is wrong.
+    """
+    if not member.problem:
+        return ends
+    intact = is_intact(line)
+    return intact is True if member.damaged or not ends else intact is not False
 
 
 def read_recording(source: str | Path | BinaryIO) -> RecordingFile:
@@ -128,27 +147,23 @@ def _opened(source: str | Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
 
 
 def describe(source: str | Path | BinaryIO) -> str:
-    """Return a recording's summary as text: steps, loss, and a line a layer, 'no data' for one that never fired."""
+    """Return a recording's summary as text: steps, loss, a line a layer's call, 'no data' where it never fired."""
     with _opened(source) as stream:
         return description(RecordingReader(stream))
 
 
 def description(reader: RecordingReader) -> str:
     """Return the summary of a model's recording that a reader has opened."""
-    records, first, last, fired = 0, None, None, dict[int, Record]()
-    for last in reader:
-        records, first = records + 1, first or last
-        fired |= dict.fromkeys(last.columns.get("layer", np.empty(0)).tolist(), last)
-    head = reader.header
+    head, found = reader.header, overview(reader.header, reader)
+    first, last = found.first, found.last
     state = reader.problem or (reader.end.reason if reader.end else "the recorder had no chance to end it")
-    count = "1 record" if records == 1 else f"{records} records"
+    count = "1 record" if found.records == 1 else f"{found.records} records"
     every = "every step" if head.every == 1 else f"every {head.every} steps"
     lines = [f"{head.model or head.kind}: {count}, {every} ({state})"]
     if first is not None and last is not None:
         lines.append(f"steps {first.step} to {last.step}; loss {_loss(first)} to {_loss(last)}")
-    width = max((len(layer.name) for layer in head.layers), default=0)
-    for index, layer in enumerate(head.layers):
-        lines.append(f"{layer.name:{width}}  {layer.module:12}  {_now(fired.get(index), index)}")
+    width = max((len(layer.name) for layer in found.layers), default=0)
+    lines += [f"{one.name:{width}}  {one.layer.module:12}  {_now(one)}" for one in found.layers]
     return printable(lines)
 
 
@@ -164,9 +179,9 @@ def _loss(record: Record) -> str:
     return f"{loss:.4g}"
 
 
-def _now(record: Record | None, layer: int) -> str:
-    if record is None:
+def _now(fired: Fired) -> str:
+    if fired.record is None:
         return "no data"
-    row = int(np.flatnonzero(record.columns["layer"] == layer)[0])
-    parts = [f"{name} {record.columns[name][row]:.3g}" for name in ("mean", "deviation") if name in record.columns]
+    columns = fired.record.columns
+    parts = [f"{name} {columns[name][fired.series]:.3g}" for name in ("mean", "deviation") if name in columns]
     return ", ".join(parts)

@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from bnviz.experiment.layout import Layout
 from bnviz.experiment.snapshot import Array, kept_channels
-from bnviz.sharing.recording_digest import Digest, Series
+from bnviz.sharing import recording_calls
+from bnviz.sharing.recording_calls import Key, Merged, Series
+from bnviz.sharing.recording_digest import Digest
 from bnviz.sharing.recording_lines import Header
 from bnviz.sharing.recording_schema import CHANNELS
 
 POINTS = ("output",)
-Key = tuple[str, int, int]  # a layer's name, how many before it bear that name, its call
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,15 @@ class Axes:
 
 def shared_axes(digests: Sequence[Digest]) -> tuple[Layout, list[Axes]]:
     """Return the layout of all files together, its edges and channels not yet known, and each file's place in it."""
-    keys = [_keys(digest) for digest in digests]
-    merged: list[Key] = []
+    keys = [recording_calls.keys(digest.header, digest.calls) for digest in digests]
+    merged = Merged[Key]()
     for one in keys:
-        merged = _merged(merged, list(one.values()))
+        merged.add(list(one.values()))
     place = {key: index for index, key in enumerate(merged)}
     normed = [_norms(digest.header, one) for digest, one in zip(digests, keys, strict=True)]
     norms = sorted({place[key] for found in normed for key in found})
     rows = {layer: row for row, layer in enumerate(norms)}
-    names = _names(merged)
+    names = recording_calls.names(merged)
     layout = Layout(
         layers=names,
         weights=names,
@@ -54,43 +55,6 @@ def shared_axes(digests: Sequence[Digest]) -> tuple[Layout, list[Axes]]:
         scalars=tuple(dict.fromkeys(name for digest in digests for name in digest.scalars if name != "loss")),
     )
     return layout, [_axes(digest.header, one, place, rows) for digest, one in zip(digests, keys, strict=True)]
-
-
-def _keys(digest: Digest) -> dict[Series, Key]:
-    """A file's series in the model's order, by what they are called in any file."""
-    before: dict[str, int] = {}
-    numbers = []
-    for layer in digest.header.layers:
-        numbers.append(before.get(layer.name, 0))
-        before[layer.name] = numbers[-1] + 1
-    return {(n, call): (digest.header.layers[n].name, numbers[n], call) for n, call in sorted(digest.series)}
-
-
-def _merged(first: list[Key], second: list[Key]) -> list[Key]:
-    """All of the first, and each of the second that is new behind the one that it follows there."""
-    known, following = set(first), dict[Key | None, list[Key]]()
-    if known.isdisjoint(second):
-        return first + second
-    before: Key | None = None
-    for key in second:
-        if key in known:
-            before = key
-        else:
-            following.setdefault(before, []).append(key)
-    return following.get(None, []) + [item for key in first for item in (key, *following.get(key, []))]
-
-
-def _names(keys: Sequence[Key]) -> tuple[str, ...]:
-    """The layer's own name, "name (2)" for its second call; a number more where that would not be unique."""
-    found: dict[str, None] = {}
-    free: dict[str, int] = {}  # of each wanted label the number to try next: a file may have thousands of one name
-    for name, _, call in keys:
-        wanted = label = name if call == 0 else f"{name} ({call + 1})"
-        number = free.get(wanted, 2)
-        while label in found:
-            label, number = f"{wanted} #{number}", number + 1
-        found[label], free[wanted] = None, number
-    return tuple(found)
 
 
 def _norms(header: Header, keys: Mapping[Series, Key]) -> list[Key]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from bnviz.experiment.history import MAX_SNAPSHOTS, History
 from bnviz.experiment.snapshot import Divergence, Snapshot
+from bnviz.sharing.recording_calls import Calls, Series
 from bnviz.sharing.recording_lines import Header, Record
-from bnviz.sharing.recording_schema import MAX_RECORDS, MAX_SERIES, RecordingError
+from bnviz.sharing.recording_schema import MAX_RECORDS
 
 MAX_NAMES = 256  # of numbers that the loop gave; the first ones
-Series = tuple[int, int]  # layer, call
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,14 @@ WHOLE = Room(MAX_RECORDS, 2**32, 2**32)  # a file's own limits come first
 class Digest:
     """Takes a model's records one by one and keeps as many as have room, thinned as a history thins its snapshots.
 
-    `series` are the (layer, call) that ever fired, `scalars` the names that the loop gave, in the order in which they
+    `calls` are the (layer, call) that ever fired, `scalars` the names that the loop gave, in the order in which they
     came first; `count` is how many records there were. `broken` is the first record from which on the loss was not
     finite to the end (where the loop gave none: an output that was finite before), and the layer that showed it first.
     """
 
     def __init__(self, header: Header, room: Room = ON_SCREEN) -> None:
         self.header, self.room = header, room
-        self.series: dict[Series, None] = {}
+        self.calls = Calls()
         self.scalars: dict[str, None] = {}
         self.count = 0
         self.first: Record | None = None
@@ -56,7 +54,6 @@ class Digest:
         self.broken: tuple[int, int | None] | None = None
         self._kept = dict[int, Kept]()
         self._thinning = History(room.records)
-        self._seen: set[bytes] = set()
         self._fired: set[int] = set()
         self._never_finite: set[int] = set()
 
@@ -80,7 +77,7 @@ class Digest:
 
     def add(self, record: Record) -> None:
         """Take in the next record; raises `RecordingError` where a file has more series than can be shown."""
-        self._note_series(record)
+        self.calls.add(record)
         self.scalars |= dict.fromkeys(list(record.scalars)[: MAX_NAMES - len(self.scalars)])
         self._note_break(record)
         self._make_room(record)
@@ -97,29 +94,16 @@ class Digest:
             kept = self._thinning.ids.tolist()
             self._kept = {number: self._kept[number] for number in kept}
 
-    def _note_series(self, record: Record) -> None:
-        layers, calls = (record.columns.get(name) for name in ("layer", "call"))
-        if layers is None:
-            return
-        calls = np.zeros_like(layers) if calls is None else calls
-        key = layers.tobytes() + calls.tobytes()
-        if key in self._seen:
-            return
-        if len(self._seen) < 64:
-            self._seen.add(key)
-        self.series |= dict.fromkeys(zip(layers.tolist(), calls.tolist(), strict=True))
-        if len(self.series) > MAX_SERIES:
-            raise RecordingError(f"a recording has at most {MAX_SERIES} different series; this file has more")
-
     def _note_break(self, record: Record) -> None:
-        fired, layers = _judged_layers(record)
+        fired, wrong = _judged_layers(record)
+        layers = set(wrong)
         self._never_finite |= layers - self._fired  # as where a mask of minus infinity is a layer's output
-        fresh = layers - self._never_finite
+        fresh = [layer for layer in wrong if layer not in self._never_finite]
         self._never_finite -= fired - layers
         self._fired |= fired
         loss = record.scalars.get("loss", 0.0)
         if loss is None or ("loss" not in record.scalars and fresh):
-            self.broken = self.broken or (record.step, min(fresh, default=None))
+            self.broken = self.broken or (record.step, next(iter(fresh), None))
         else:
             self.broken = None
 
@@ -133,12 +117,12 @@ def _size(record: Record) -> int:
     return 500 + columns + sum(len(name) + 100 for name in record.scalars)
 
 
-def _judged_layers(record: Record) -> tuple[set[int], set[int]]:
-    """The header's layers whose values were counted, and of these the ones that gave something not finite."""
+def _judged_layers(record: Record) -> tuple[set[int], list[int]]:
+    """The header's layers whose values were counted, and of these the ones that gave something not finite, in order."""
     layers, nonfinite = record.columns.get("layer"), record.columns.get("nonfinite")
     if layers is None or nonfinite is None:
-        return set(), set()
-    return set(layers.tolist()), set(layers[nonfinite > 0].tolist())
+        return set(), []
+    return set(layers.tolist()), layers[nonfinite > 0].tolist()
 
 
 def divergence(digest: Digest, axis: dict[Series, int], names: tuple[str, ...]) -> Divergence | None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bnviz.sharing.line_seal import sealed
 from bnviz.sharing.recording_schema import (
     COLUMNS,
     FORMAT,
@@ -124,7 +125,7 @@ class RecordingWriter:
         return self._file.tell() if self._file.seekable() else self._end - len(self._member)
 
     def _append(self, text: str, step: int | None = None) -> None:
-        line = text.encode() + b"\n"
+        line = sealed(text.encode()) + b"\n"
         if len(line) > MAX_LINE:
             raise ValueError(f"a line of a recording has at most {MAX_LINE} bytes; this one would have {len(line)}")
         step = self._step if step is None else step

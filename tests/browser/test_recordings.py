@@ -10,16 +10,36 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 import pytest
 
 from bnviz.sharing.examples import EXAMPLES
 from bnviz.sharing.lab_recording import lab_recording
 from bnviz.sharing.link import Link, encode, from_preset
 from tests.browser.driver import RecordingsPage, at
+from tests.sharing.recorded import layer, record, write
 
 pytestmark = pytest.mark.browser
 NAME = "a_long_name_" * 20 + "end"  # of a layer
 RECORDS, BROKEN = 2400, 2390  # more than a page keeps of it; the loss is NaN from there on
+
+
+# How much of a canvas's height has an arm's colour, in a column of each of two panels.
+HEIGHTS = """part => {
+  const drawn = document.querySelector(`${part} canvas`);
+  const copy = Object.assign(document.createElement("canvas"), { width: drawn.width, height: drawn.height });
+  const pixels = copy.getContext("2d", { willReadFrequently: true });
+  pixels.drawImage(drawn, 0, 0);
+  return [0.25, 0.7].map(at => {
+    const { data } = pixels.getImageData(Math.round(at * copy.width), 0, 1, copy.height);
+    let rows = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      const colour = data.slice(i, i + 3);
+      rows += data[i + 3] > 0 && Math.max(...colour) - Math.min(...colour) > 25;
+    }
+    return rows / copy.height;
+  });
+}"""
 
 
 def numbers(text: str) -> list[float]:
@@ -326,6 +346,22 @@ def test_two_that_share_no_layer_are_told_apart_and_each_has_its_own_numbers(rec
     page = recordings.open("?show=digits-conv")
     page.wait_usable()
     assert page.text("big-readout-0") == loss
+
+
+def test_of_two_recordings_with_different_values_and_numbers_of_records_each_has_room_on_the_shared_axis(
+    recordings, tmp_path: Path
+):
+    layers, spread = [layer("a"), layer("b")], np.linspace(-1, 1, 400)
+    for name, reach, steps in (("large", 25, range(0, 900, 180)), ("small", 3, range(0, 900, 10))):
+        samples = {(0, 0): reach * spread, (1, 0): reach * spread}
+        write(tmp_path / f"{name}.bnviz", layers, [record(step, samples, layers) for step in steps])
+    page = recordings.open()
+    page.drop(tmp_path / "large.bnviz", tmp_path / "small.bnviz")
+    page.wait_usable()
+    page.page.wait_for_function(f"({HEIGHTS})({at('chart-distribution')!r})[1] > 0")
+    large, small = page.js(f"({HEIGHTS})({at('chart-distribution')!r})")
+    assert 0.5 < large < 0.95, "a filled block, or nothing"
+    assert 0.03 < small < 0.3
 
 
 def test_who_goes_to_the_lab_and_back_finds_what_was_open(recordings, files):

@@ -63,7 +63,10 @@ def test_for_people_it_is_the_library_s_own_summary(run: Path):
     result = bnviz("describe", str(run))
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == describe(run) + "\n"
-    assert "aux     Linear        no data" in result.stdout
+    assert "aux         Linear        no data" in result.stdout
+    assert [line.split("  ")[0] for line in result.stdout.splitlines()[2:]] == [
+        "shared", "shared (2)", "norm", "out", "early", "aux",
+    ]  # fmt: skip
 
 
 def test_as_json_it_is_one_object_with_the_file_s_own_numbers(run: Path):
@@ -78,16 +81,20 @@ def test_as_json_it_is_one_object_with_the_file_s_own_numbers(run: Path):
     assert found["scalars"]["last"] == {"loss": None}  # it was not finite
 
     by_name = {layer["name"]: layer for layer in found["layers"]}
-    assert list(by_name) == ["shared", "norm", "out", "early", "aux"]
-    for index, (name, layer) in enumerate(by_name.items()):
+    assert list(by_name) == ["shared", "shared (2)", "norm", "out", "early", "aux"]
+    numbers = [layer.name for layer in whole.header.layers]
+    for name, layer in by_name.items():
         if name == "aux":
             continue
         columns = whole.records[layer["step"]].columns
-        row = int(np.flatnonzero(columns["layer"] == index)[0])
-        assert columns["call"][row] == 0
+        index, call = numbers.index(name.removesuffix(" (2)")), int(name.endswith("(2)"))
+        (row,) = np.flatnonzero((columns["layer"] == index) & (columns["call"] == call))
         for column in ("mean", "deviation", "percentiles", "gradient_output", "nonfinite"):
             exact = np.asarray(layer[column], float).astype(np.float32)
             np.testing.assert_array_equal(exact, columns[column][row].astype(np.float32), err_msg=f"{name} {column}")
+        if call:
+            assert layer["update_ratio"] is None
+            continue
         exact = np.asarray(layer["update_ratio"], float).astype(np.float32)
         np.testing.assert_array_equal(exact, columns["update_ratio"][index], err_msg=name)
 
@@ -96,7 +103,7 @@ def test_a_layer_is_told_as_it_last_fired_and_one_that_never_did_has_no_data(run
     (found,) = lines(bnviz("describe", str(run), "--json"))
     by_name = {layer["name"]: layer for layer in found["layers"]}
     assert {name: layer["step"] for name, layer in by_name.items()} == {
-        "shared": 2, "norm": 2, "out": 2, "early": 0, "aux": None,
+        "shared": 2, "shared (2)": 2, "norm": 2, "out": 2, "early": 0, "aux": None,
     }  # fmt: skip
     assert {name for name, layer in by_name.items() if layer["no_data"]} == {"aux"}
     assert all(layer.keys() == by_name["aux"].keys() for layer in by_name.values())

@@ -177,3 +177,37 @@ def test_the_lab_and_recordings_have_charts_of_their_own(conv, histories_of_the_
 @pytest.fixture
 def histories_of_the_lab(made_up) -> list[History]:
     return [made_up(), made_up()]
+
+
+@pytest.fixture
+def uneven(tmp_path: Path) -> list[History]:
+    """A recording of five records whose values reach 25, beside one of 90 records whose values reach 3."""
+    layers, spread = [layer("a"), layer("b")], np.linspace(-1, 1, 400)
+
+    def recording(name: str, reach: float, steps: range) -> Path:
+        samples = {(0, 0): reach * spread, (1, 0): reach * spread}
+        records = [record(step, samples, layers, scalars={"loss": reach}) for step in steps]
+        return made(tmp_path / name, layers, records)
+
+    return histories([recording("large", 25, range(0, 900, 180)), recording("small", 3, range(0, 900, 10))])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_shared_axis_covers_a_recording_that_has_few_records_and_large_values(uneven, turned):
+    pair = uneven[::-1] if turned else uneven
+    names = ["small", "large"] if turned else ["large", "small"]
+    for name, reach in (("distribution", 22.5), ("layers", 20.0), ("loss", 25.0)):
+        low, high = RECORDED[name].draw(pair, names, Look()).layout.yaxis.range
+        assert high >= reach, name
+        assert low <= (0 if name == "loss" else -reach), name
+        assert high < 2 * 25, name
+
+
+def test_rare_extremes_of_one_recording_stay_cut_off_beside_another_one(tmp_path: Path):
+    layers, spread = [layer("a")], np.linspace(-1, 1, 400)
+    wild = [record(step, {(0, 0): spread * (1e6 if step == 7 else 1)}, layers) for step in range(40)]
+    calm = [record(step, {(0, 0): 2 * spread}, layers) for step in range(40)]
+    pair = histories([made(tmp_path / "wild", layers, wild), made(tmp_path / "calm", layers, calm)])
+    low, high = RECORDED["distribution"].draw(pair, ["wild", "calm"], Look()).layout.yaxis.range
+    assert -4 < low < -1.8
+    assert 1.8 < high < 4

@@ -65,9 +65,56 @@ def test_a_module_called_twice_in_a_forward_gives_two_series():
         model(x).sum().backward()
         optimizer.step()
         train(model, optimizer, 2)
-    assert all(kept.series(i) == [("layer", 0), ("layer", 1), ("relu", 0), ("relu", 1)] for i in range(3))
+    assert all(kept.series(i) == [("layer", 0), ("relu", 0), ("layer", 1), ("relu", 1)] for i in range(3))
     assert kept.get("mean", "layer", 0, record=0) == pytest.approx(float(first.mean()), abs=1e-5)
     assert kept.get("mean", "layer", 1, record=0) == pytest.approx(float(second.mean()), abs=1e-5)
+
+
+def test_series_stand_in_the_order_of_the_calls_whatever_order_the_modules_were_made_in():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head, self.act = nn.Linear(8, 3), nn.ReLU()
+            self.stem, self.bn1 = nn.Linear(8, 8), nn.BatchNorm1d(8)
+            self.mid, self.bn2 = nn.Linear(8, 8), nn.BatchNorm1d(8)
+
+        def forward(self, x):
+            return self.head(self.act(self.bn2(self.mid(self.act(self.bn1(self.stem(x)))))))
+
+    model = Twice()
+    told: list[str] = []  # by torch itself, before the recorder's own hooks
+    handles = [
+        module.register_forward_pre_hook(lambda *_, name=name: told.append(name))
+        for name, module in model.named_children()
+    ]
+    model(batch()[0])
+    for handle in handles:
+        handle.remove()
+    recording, kept = watched(model)
+    with recording:
+        train(model, sgd(model), 3)
+    assert told == ["stem", "bn1", "act", "mid", "bn2", "act", "head"]
+    for index in range(3):
+        assert [name for name, _ in kept.series(index)] == told
+        assert [call for _, call in kept.series(index)] == [0, 0, 0, 0, 0, 1, 0]
+
+
+def test_what_a_later_forward_pass_of_a_step_calls_comes_behind():
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.late, self.stem, self.out = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+        def forward(self, x, late):
+            return self.out(self.late(self.stem(x)) if late else self.stem(x))
+
+    model = Branches()
+    recording, kept = watched(model)
+    with recording:
+        for late in (False, True):
+            model(batch()[0], late).sum().backward()
+        sgd(model).step()
+    assert kept.series() == [("stem", 0), ("out", 0), ("late", 0)]
 
 
 def test_layers_that_never_fire_are_told():
@@ -135,7 +182,7 @@ def test_attention_s_output_is_seen_and_a_transformer_layer_trains():
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
     kept = one_step(model, torch.randn(4, 5, 8))
     names = [name for name, _ in kept.series()]
-    assert names == ["self_attn", "linear1", "linear2", "norm1", "norm2"]
+    assert names == ["self_attn", "norm1", "linear1", "linear2", "norm2"]
     assert kept.get("count", "self_attn") == 4 * 5 * 8
     assert kept.get("gradient_weight", "self_attn") > 0
 

@@ -86,8 +86,9 @@ def test_activation_checkpointing_gives_one_record_a_step(reentrant: bool):
         def __init__(self, on: bool) -> None:
             super().__init__()
             torch.manual_seed(0)
-            self.first, self.out, self.on = nn.Linear(8, 8), nn.Linear(8, 3), on
+            self.first, self.on = nn.Linear(8, 8), on
             self.block = nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.ReLU())
+            self.out = nn.Linear(8, 3)
 
         def forward(self, x):
             x = self.first(x)
@@ -107,6 +108,27 @@ def test_activation_checkpointing_gives_one_record_a_step(reentrant: bool):
         assert other["forwards"] == 1
         for column in ("layer", "call", "count", "histogram", "gradient_output", "gradient_weight"):
             np.testing.assert_allclose(other[column], one[column], rtol=1e-5, err_msg=column)
+
+
+def test_where_checkpointing_runs_layers_first_in_the_backward_pass_they_have_the_model_s_order():
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.out = nn.Linear(8, 8), nn.Linear(8, 3)
+            self.blocks = nn.ModuleList(nn.Linear(8, 8) for _ in range(3))
+
+        def forward(self, x):
+            x = self.first(x)
+            for block in self.blocks:
+                x = checkpoint(block, x, use_reentrant=True)
+            return self.out(x)
+
+    model = Checkpointed()
+    recording, kept = watched(model)
+    with recording:
+        train(model, sgd(model), 2)
+    for index in range(2):
+        assert [name for name, _ in kept.series(index)] == ["first", "out", "blocks.0", "blocks.1", "blocks.2"]
 
 
 def test_eval_and_no_grad_forwards_are_not_counted():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,12 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import wasserstein_distance
 
 from bnviz.experiment.snapshot import BINS, CELLS
-from bnviz.sharing.recording_axes import _names
 from bnviz.sharing.recording_bins import Distributions, rebin, shared_edges, wasserstein
+from bnviz.sharing.recording_calls import Calls, Merged, names
 from bnviz.sharing.recording_digest import WHOLE, Digest, Room
 from bnviz.sharing.recording_history import histories
 from bnviz.sharing.recording_lines import Header, Record
-from bnviz.sharing.recording_schema import RecordingError
+from bnviz.sharing.recording_schema import COLUMNS, RecordingError
 from tests.sharing.recorded import layer, made, record, summarised
 
 RANDOM = np.random.default_rng(0)
@@ -63,6 +64,67 @@ def test_the_axis_runs_over_all_calls_that_fired_in_the_models_order(plain):
     assert layout.channels[0][-1] == 39
     assert layout.called(1) == "conv (2)"
     assert history.last.config is None
+
+
+def called(step: int, keys: list[tuple[int, int]], layers=LAYERS) -> dict[str, Any]:
+    """A record whose series stand in the order of these calls."""
+    found = record(step, {key: normal() + 10 * key[0] + key[1] for key in keys}, layers)
+    place = {key: row for row, key in enumerate(sorted(keys))}
+    rows = [place[key] for key in keys]
+    return found | {
+        name: found[name][rows] for name in found if name in COLUMNS and COLUMNS[name].axes[0] == "series"
+    }  # fmt: skip
+
+
+def test_the_axis_runs_in_the_order_of_the_calls_and_every_number_keeps_its_layer(tmp_path: Path):
+    calls = [(0, 0), (3, 0), (1, 0), (2, 0), (3, 1)]
+    layers = [layer("stem"), layer("mid"), layer("head"), layer("act", "activation")]
+    file = made(tmp_path / "x.bnviz", layers, [called(step, calls, layers) for step in range(3)])
+    (history,) = histories([file])
+    assert history.layout.layers == ("stem", "act", "mid", "head", "act (2)")
+    want = [10 * number + call for number, call in calls]
+    np.testing.assert_allclose(history["mean"][:, 0], np.tile(want, (3, 1)), atol=0.5)
+    np.testing.assert_array_equal(history["weight_norm"][0], [0, 3, 1, 2, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("records", "order"),
+    [
+        ([[(0, 0), (2, 0)], [(1, 0)], [(0, 0), (1, 0)]], [(0, 0), (1, 0), (2, 0)]),  # the model's, throughout
+        ([[(2, 0), (0, 0)], [(2, 0), (1, 0), (0, 0)]], [(2, 0), (1, 0), (0, 0)]),  # a branch that fires later
+        ([[(2, 0), (0, 0)], [(1, 0), (2, 0)]], [(1, 0), (2, 0), (0, 0)]),
+        ([[(2, 0), (0, 0)], [(1, 0)]], [(2, 0), (0, 0), (1, 0)]),  # nothing says where it is called
+        ([[(2, 0), (1, 0)], [(1, 0), (2, 0)]], [(2, 0), (1, 0)]),  # the first order stays
+        ([[(2, 0), (1, 0)], [], [(1, 0), (1, 1), (0, 0)]], [(2, 0), (1, 0), (1, 1), (0, 0)]),
+    ],
+)
+def test_series_that_fire_later_take_their_place_among_the_others(records, order):
+    calls = Calls()
+    for keys in records:
+        layers, numbers = (np.array([key[end] for key in keys], np.uint32) for end in (0, 1))
+        calls.add(Record(0, 0.0, 1, False, None, {}, {"layer": layers, "call": numbers}))
+    assert list(calls) == order
+
+
+@given(st.lists(st.lists(st.integers(0, 12), max_size=8, unique=True), max_size=6))
+def test_sequences_merged_hold_every_item_once_and_the_first_in_its_order(sequences):
+    merged = Merged[int]()
+    for one in sequences:
+        merged.add(one)
+    found = list(merged)
+    assert len(merged) == len(found) == len(set(found))
+    assert set(found) == {item for one in sequences for item in one}
+    first = sequences[0] if sequences else []
+    assert [item for item in found if item in first] == first
+
+
+@given(st.permutations(range(8)), st.data())
+def test_sequences_of_one_order_that_overlap_merge_to_that_order(order, data):
+    start = data.draw(st.integers(1, 8))
+    merged = Merged[int]()
+    merged.add(order[:start])
+    merged.add(order[max(0, start - 1) :])
+    assert list(merged) == order
 
 
 def test_columns_are_the_files_numbers_and_those_of_a_layer_stand_at_its_first_call(plain):
@@ -129,9 +191,9 @@ def test_thousands_of_equal_names_are_told_apart_in_about_as_many_tries():
     layers, calls = 2000, 2
     keys = [(Name("x"), number, call) for number in range(layers) for call in range(calls)]
     keys += [(Name(f"x #{number}"), 0, 0) for number in range(2, 500)]
-    names = _names(keys)
-    assert len(set(names)) == len(keys)
-    assert names[:4] == ("x", "x (2)", "x #2", "x (2) #2")
+    found = names(keys)
+    assert len(set(found)) == len(keys)
+    assert found[:4] == ("x", "x (2)", "x #2", "x (2) #2")
     assert Name.made <= 3 * len(keys)
 
 
@@ -147,7 +209,7 @@ def test_every_name_has_the_lowest_number_that_is_free(keys):
     for name, _, call in keys:
         wanted = name if call == 0 else f"{name} (2)"
         found.append(next(one for one in [wanted, *(f"{wanted} #{n}" for n in range(2, 99))] if one not in found))
-    assert _names(keys) == tuple(found)
+    assert names(keys) == tuple(found)
 
 
 def test_reported_numbers_have_their_names_and_the_loss_is_a_quantity_of_its_own(plain):
@@ -206,7 +268,7 @@ def test_what_is_kept_while_reading_is_bounded_with_the_records_before_and_their
 
 
 def test_more_series_than_can_be_shown_are_refused(plain, monkeypatch):
-    monkeypatch.setattr("bnviz.sharing.recording_digest.MAX_SERIES", 3)
+    monkeypatch.setattr("bnviz.sharing.recording_calls.MAX_SERIES", 3)
     with pytest.raises(RecordingError, match="at most 3 different series"):
         histories([plain(1)])
 

@@ -163,3 +163,12 @@ function polygon(ctx, x, y, corners, size) {
   );
   ctx.closePath();
 }
+
+/** A mark that something lies beyond an edge: it points up (-1) or down (1). */
+export function triangle(ctx, x, y, size, direction) {
+  ctx.beginPath();
+  ctx.moveTo(x - size, y);
+  ctx.lineTo(x + size, y);
+  ctx.lineTo(x, y + direction * size * 1.2);
+  ctx.fill();
+}

@@ -1,11 +1,12 @@
 // Percentile bands of one layer's values over time, one panel per arm.
 
+import { triangle } from "./axes.js";
 import { alpha } from "./theme.js";
 import { dashOf } from "./dashes.js";
 import { brief } from "./format.js";
 import { endOf, isModel, layerName } from "./names.js";
 import { pointLabel } from "./points.js";
-import { TimePanels, robustExtent } from "./timepanels.js";
+import { TimePanels, robustExtent, sharedExtent } from "./timepanels.js";
 
 const BANDS = [
   [0, 6, 0.16],
@@ -25,18 +26,19 @@ export class Distribution extends TimePanels {
   }
 
   extent() {
-    const pairs = [];
-    this.app.store.arms.forEach((history, arm) => {
-      if (this.app.layer >= history.layers) return;
+    const arms = this.app.store.arms.map((history, arm) => {
+      if (this.app.layer >= history.layers) return [];
       const { data, width } = history.columns.percentiles;
       const start = this.offset(arm);
       const stride = Math.max(1, history.length >> 9);
+      const pairs = [];
       for (let index = 0; index < history.length; index += stride)
         pairs.push([data[index * width + start], data[index * width + start + 6]]);
       const end = (history.length - 1) * width + start;
       if (history.length) pairs.push([data[end], data[end + 6]]);
+      return pairs;
     });
-    return robustExtent(pairs);
+    return sharedExtent(this.app.meta, arms);
   }
 
   paintPanel(ctx, arm, box, x, y, picked) {
@@ -75,7 +77,19 @@ export class Distribution extends TimePanels {
     ctx.setLineDash(dashOf(this.app.meta, arm));
     for (const run of finiteRuns(picked, (index) => at(index, 3))) path(ctx, run, place, (index) => y(at(index, 3)));
     ctx.setLineDash([]);
+    if (isModel(this.app.meta)) this.paintBeyond(ctx, arm, box, y, { picked, place, at });
     return lastStep(history, picked, (index) => at(index, 3));
+  }
+
+  /** A triangle in the middle of each stretch in which the bands leave the axis. */
+  paintBeyond(ctx, arm, box, y, { picked, place, at }) {
+    ctx.fillStyle = this.app.theme.arms[arm % 4];
+    for (const [quantile, edge, direction, is] of [
+      [6, box.y, -1, (value) => value > y.high],
+      [0, box.y + box.h, 1, (value) => value < y.low],
+    ])
+      for (const run of finiteRuns(picked, (index) => (is(at(index, quantile)) ? 1 : NaN)))
+        triangle(ctx, (place(run[0]) + place(run.at(-1))) / 2, edge - direction * 8, 5, direction);
   }
 
   /** Step 0 alone: the bands as a bar at the left edge, and the invitation. */

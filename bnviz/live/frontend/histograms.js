@@ -1,13 +1,13 @@
 // All hidden layers at the shown step: per layer and arm one histogram, turned on its side, on one shared value axis.
 
-import { drawAxes, line, linear, roundTicks } from "./axes.js";
+import { drawAxes, line, linear, roundTicks, triangle } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
 import { brief, percent } from "./format.js";
 import { edgesOf, isModel, layerName, shortName } from "./names.js";
 import { pointLabel } from "./points.js";
 import { depthWords, paintBorder } from "./sharednames.js";
 import { alpha } from "./theme.js";
-import { robustExtent, steady } from "./timepanels.js";
+import { sharedExtent, steady } from "./timepanels.js";
 
 const LEFT = 40;
 const TOP = 14;
@@ -102,13 +102,14 @@ export class Histograms extends CanvasChart {
   }
 
   extent() {
-    const found = this.app.store.arms.flatMap((history, arm) =>
+    const arms = this.app.store.arms.map((history, arm) =>
       Array.from({ length: Math.max(0, Math.min(this.last + 1, history.layers) - this.first) }, (_, at) =>
         this.reach(arm, this.first + at),
       ).filter(Boolean),
     );
+    const found = arms.flat();
     if (!found.length) return [-1, 1];
-    if (isModel(this.app.meta)) return robustExtent(found); // a few layers that explode must not hide all others
+    if (isModel(this.app.meta)) return sharedExtent(this.app.meta, arms); // a few layers that explode must not hide all others
     return [Math.min(...found.map((pair) => pair[0])), Math.max(...found.map((pair) => pair[1]))];
   }
 
@@ -224,12 +225,4 @@ export class Histograms extends CanvasChart {
 export function layerTicks(layers, width) {
   const every = Math.max(1, Math.ceil((layers * 22) / width));
   return Array.from({ length: layers }, (_, layer) => layer + 1).filter((layer) => layer === 1 || layer % every === 0);
-}
-
-function triangle(ctx, x, y, size, direction) {
-  ctx.beginPath();
-  ctx.moveTo(x - size, y);
-  ctx.lineTo(x + size, y);
-  ctx.lineTo(x, y + direction * size * 1.2);
-  ctx.fill();
 }

@@ -3,7 +3,7 @@
 import { dashName } from "./dashes.js";
 import { el, setText } from "./dom.js";
 import { CONFIG, escape, guide, plotLayout, thinned } from "./plotly.js";
-import { robustExtent } from "./timepanels.js";
+import { sharedExtent } from "./timepanels.js";
 
 /** Of what only some snapshots have: at most as many points as of anything else. */
 function withNumbers(history, value) {
@@ -123,18 +123,16 @@ export class LineChart {
   }
 
   extent(log) {
-    const values = [];
+    const arms = this.app.store.arms.map(() => []);
     for (const { arm, value } of this.recipe.series(this.app, this.settings)) {
       const history = this.app.store.arms[arm];
       for (const index of this.recipe.sparse ? withNumbers(history, value) : thinned(history.length))
-        values.push(value(history, index));
+        arms[arm].push(value(history, index));
     }
+    const values = arms.flat();
     if (!log) {
-      const [low, high] = robustExtent(
-        values.map((value) => [Math.min(0, value), value]),
-        12,
-        0.03,
-      );
+      const pairs = arms.map((found) => found.map((value) => [Math.min(0, value), value]));
+      const [low, high] = sharedExtent(this.app.meta, pairs, 12, 0.03);
       return [low, high > low ? high * 1.05 : low + 1];
     }
     const positive = values.filter((value) => value > 0 && Number.isFinite(value)).map(Math.log10);

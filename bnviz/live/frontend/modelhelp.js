@@ -7,7 +7,7 @@ const GRADIENTS =
 export const MODEL_TEXTS = {
   distribution: [
     "The chosen layer's output at every record. The line is the median; the bands hold the middle 50, 70 and 90 % of the values (percentiles 25–75, 15–85, 5–95).",
-    "Up to 1,024 of the output's values in train mode (older recordings: 2,048), drawn at random from all of them. Plain numbers without a unit.",
+    "Up to 1,024 of the output's values in train mode (older recordings: 2,048), drawn at random from all of them. Plain numbers without a unit. Triangles: rare values beyond the axis.",
     "Bands that collapse, widen or wander. The values are of training batches, not of a fixed one: some trembling is the sampling's.",
   ],
   layers: [

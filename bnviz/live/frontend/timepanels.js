@@ -3,6 +3,7 @@
 import { drawAxes, line, linear, roundRange, roundTicks, verticalLabel } from "./axes.js";
 import { CanvasChart } from "./canvas.js";
 import { count } from "./format.js";
+import { isModel } from "./names.js";
 
 const LEFT = 40;
 const TOP = 17;
@@ -161,6 +162,18 @@ export function robustExtent(pairs, times = 6, share = 0.1) {
   const usual = Math.max(Math.abs(lows[rare]), Math.abs(highs[highs.length - 1 - rare]), 1e-9);
   const cut = (extreme, quantile) => (Math.abs(extreme) > times * usual ? quantile * 1.2 : extreme);
   return [cut(lows[0], lows[rare]), cut(highs[highs.length - 1], highs[highs.length - 1 - rare])];
+}
+
+/**
+ * The range of an axis that all arms share, given the [low, high] pairs of each. Of recordings each has its own rare
+ * few: one with a tenth of the other's records would be nothing but rare among all of them.
+ */
+export function sharedExtent(meta, arms, ...rarity) {
+  if (!isModel(meta)) return robustExtent(arms.flat(), ...rarity);
+  const known = arms.filter((pairs) => pairs.some((pair) => pair.every(Number.isFinite)));
+  if (!known.length) return robustExtent([]);
+  const found = known.map((pairs) => robustExtent(pairs, ...rarity));
+  return [Math.min(...found.map((pair) => pair[0])), Math.max(...found.map((pair) => pair[1]))];
 }
 
 export function clip(ctx, text, width) {
