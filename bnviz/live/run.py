@@ -410,6 +410,7 @@ class LiveRun:
         """Once the networks are back, what was ordered meanwhile comes before whatever is ordered now."""
         while self._later and not self._player.owed:
             what = self._later.pop(0)
+            self._answers.stale = True
             if isinstance(what, int):
                 self._player.owe(what)
                 continue
