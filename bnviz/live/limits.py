@@ -63,11 +63,7 @@ class Limits:
     recordings: int = _limit("BNVIZ_RECORDINGS", 64, 1, 4096, "pages that may play recordings at once")
     recordings_mib: int = _limit("BNVIZ_RECORDINGS_MIB", 512, 64, 65_536, "MiB that these recordings may take in all")
     freed_after: int = _limit(
-        "BNVIZ_FREED_AFTER",
-        120,
-        5,
-        86_400,
-        "seconds that a lost page's run stays, and a hidden page's networks",
+        "BNVIZ_FREED_AFTER", 120, 5, 86_400, "seconds that a lost page's run stays, and a hidden page's networks"
     )
     held_hidden: int = _limit("BNVIZ_HELD_HIDDEN", 60, 5, 86_400, "seconds that a hidden page keeps its place")
     held_paused: int = _limit("BNVIZ_HELD_PAUSED", 300, 5, 86_400, "seconds that a paused page keeps its place")

@@ -266,6 +266,7 @@ def test_another_recording_in_place_of_a_lab_run_brings_its_own_charts(recording
     page.page.get_by_role("button", name="A deep plain MLP that dies").click()
     page.page.wait_for_selector(at("chart-reported"))
     assert page.page.locator(at("chart-picture")).count() == 0
+    assert not page.page.is_visible(at("message")), "whoever opens another one knows why the charts are others"
     page.page.wait_for_function(
         "part => document.querySelector(part).textContent.includes('as the loop reported')",
         arg=f"{at('chart-loss')} .bnviz-ylabel",

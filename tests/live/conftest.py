@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,9 @@ import uvicorn
 from starlette.applications import Starlette
 from websockets.sync.client import ClientConnection, connect
 
+import bnviz.live.places
+import bnviz.live.registry
+import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.live.limits import Limits
 from bnviz.live.registry import Registry, Seat
@@ -146,3 +150,13 @@ def server() -> Iterator[Server]:
         thread.join()
         registry.workers.stop()
         registry.trainers.stop()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """A clock that stands still but for what a test adds to `now`."""
+    clock = SimpleNamespace(now=time.monotonic())
+    clock.monotonic = lambda: clock.now
+    for module in (bnviz.live.registry, bnviz.live.places, bnviz.live.run):
+        monkeypatch.setattr(module, "time", clock)
+    return clock

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bnviz.live.places
-import bnviz.live.registry
-import bnviz.live.run
 from bnviz.experiment.config import ExperimentConfig
 from bnviz.experiment.footprint import memory
 from bnviz.live.limits import Limits
@@ -50,16 +46,6 @@ class Guest:
     @property
     def heard(self) -> int:
         return self.told[-1]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that stands still but for what a test adds to `now`."""
-    clock = SimpleNamespace(now=time.monotonic())
-    clock.monotonic = lambda: clock.now
-    for module in (bnviz.live.registry, bnviz.live.places, bnviz.live.run):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
 
 
 def house(**limits: int) -> Registry:

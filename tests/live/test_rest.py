@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -430,16 +428,6 @@ def test_another_experiment_and_a_closed_page_need_nothing_of_what_rests(resting
 
 
 # --- the registry --------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that stands still but for what a test adds to `now`."""
-    clock = SimpleNamespace(now=time.monotonic())
-    clock.monotonic = lambda: clock.now
-    for module in (bnviz.live.registry, bnviz.live.places, bnviz.live.run):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
 
 
 def test_after_two_minutes_without_a_question_networks_and_place_go_and_no_sooner(clock):

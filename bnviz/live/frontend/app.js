@@ -33,6 +33,7 @@ export class App {
       charts: null,
       shown: 0,
       following: true,
+      wasLost: false,
       focusedArm: 0,
       state: {},
       store: null,

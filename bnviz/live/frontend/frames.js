@@ -110,10 +110,10 @@ export class Frames {
     app.redrawAll();
   }
 
-  /** Why the charts begin anew, where nobody pressed for it. */
+  /** Why the charts begin anew, where nobody pressed for it; whoever opens another recording knows. */
   explain(meta) {
     const { app } = this;
-    const trained = app.store?.lastStep > 0;
+    const trained = !meta.recorded && app.store?.lastStep > 0;
     if (trained && app.wasLost)
       app.say("The app no longer knew this run: it is back at step 0, with everything that was set. Play repeats it.");
     else if (trained && experiment(app.store.meta) !== experiment(meta))
